@@ -4,7 +4,7 @@
 //! wherever it is. It acts only through its [`ActivityContext`]; what it asks for waits in the worker's [`Desk`] until
 //! the worker's next move.
 
-use std::{cell::RefCell, collections::VecDeque, fmt, future::Future, pin::Pin, rc::Rc, task, time::Duration};
+use std::{cell::RefCell, collections::VecDeque, fmt, rc::Rc, task, time::Duration};
 
 use serde::{Serialize, de::DeserializeOwned};
 use steadfast_proto::temporal::api::{
@@ -18,11 +18,7 @@ use super::wire::{ServiceCall, ServiceError};
 use crate::kernel::{Sender, Sleep, TaskHandle, oneshot};
 
 /// How an activity ends.
-pub type ActivityResult = Result<Option<Payloads>, ActivityError>;
-
-/// Activity code, as registered.
-pub type ActivityCode =
-    Rc<dyn Fn(ActivityContext, Option<Payloads>) -> Pin<Box<dyn Future<Output = ActivityResult>>>>;
+pub type ActivityResult = Result<Payloads, ActivityError>;
 
 /// Why an activity did not succeed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -179,7 +175,7 @@ impl ActivityContext {
     /// What the last heartbeat of an earlier attempt said.
     #[must_use]
     pub fn heartbeat_details<T: DeserializeOwned>(&self) -> Option<T> {
-        decode(self.info.heartbeat_details.as_ref()).ok()
+        decode(self.info.heartbeat_details.as_ref()?).ok()
     }
 
     /// Whether the workflow, or the engine, wants it to stop.
@@ -260,8 +256,8 @@ pub fn encode<T: Serialize>(value: &T) -> Result<Payloads, ActivityError> {
 ///
 /// # Errors
 /// If the payload is not what the code expects.
-pub fn decode<T: DeserializeOwned>(payloads: Option<&Payloads>) -> Result<T, ActivityError> {
-    let first = payloads.and_then(|payloads| payloads.payloads.first());
+pub fn decode<T: DeserializeOwned>(payloads: &Payloads) -> Result<T, ActivityError> {
+    let first = payloads.payloads.first();
     let data = first.map_or(&b"null"[..], |payload| &payload.data[..]);
     let data = if data.is_empty() { b"null" } else { data };
     serde_json::from_slice(data).map_err(|error| bad_payload(&error))
@@ -273,23 +269,4 @@ fn bad_payload(error: &serde_json::Error) -> ActivityError {
         message: error.to_string(),
         non_retryable: true,
     }
-}
-
-/// Activity code over typed values.
-pub fn typed<I, O, F, Code>(code: Code) -> ActivityCode
-where
-    I: DeserializeOwned + 'static,
-    O: Serialize + 'static,
-    F: Future<Output = Result<O, ActivityError>> + 'static,
-    Code: Fn(ActivityContext, I) -> F + 'static,
-{
-    let code = Rc::new(code);
-    Rc::new(move |ctx, input| {
-        let code = Rc::clone(&code);
-        Box::pin(async move {
-            let input = decode(input.as_ref())?;
-            let output = code(ctx, input).await?;
-            encode(&output).map(Some)
-        })
-    })
 }

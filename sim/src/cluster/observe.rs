@@ -121,6 +121,11 @@ impl Watch {
         self.0.borrow_mut().see(at, observation);
     }
 
+    /// A caller has got a positive answer.
+    pub fn acknowledged(&self, at: Time, rpc: &Rpc, answer: &Answer) {
+        self.see(at, &Observation::Acknowledged { rpc, answer });
+    }
+
     /// Looks at the checkers.
     pub fn with<R>(&self, look: impl FnOnce(&mut Checkers) -> R) -> R {
         look(&mut self.0.borrow_mut())

@@ -4,13 +4,14 @@
 //! A message may be lost, doubled, late or overtaken. So a request carries the number its caller gave it, and an
 //! answer that no call waits for is dropped.
 
-use std::{collections::BTreeMap, rc::Rc};
+use std::{collections::BTreeMap, fmt, rc::Rc};
 
 use prost::Message as _;
-use steadfast_core::{Rejection, message::Envelope};
+use steadfast_core::{Rejection, ReplyTo, message::Envelope};
 use steadfast_proto::temporal::api::workflowservice::v1 as service;
 
-use crate::kernel::{Digest, Digester};
+use super::describe;
+use crate::kernel::{Digest, Digester, Message};
 
 /// Names a call among all calls of its node: the node's incarnation, and a count in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -144,6 +145,8 @@ pub enum Wire {
     Answer(CallId, Rc<Result<Answer, Rejection>>),
     /// A machine of the engine to another.
     Machine(Rc<Envelope>),
+    /// What a caller of the receiver is to be answered by the sender's shard: the receiver knows who it is.
+    Relay(ReplyTo, Rc<Result<Answer, Rejection>>),
     /// A call of a service.
     Call(CallId, Rc<ServiceCall>),
     /// Its answer: JSON, or why not.
@@ -162,9 +165,20 @@ impl Wire {
                 Err(_) => "rejection",
             },
             Self::Machine(_) => "machine",
+            Self::Relay(..) => "relay",
             Self::Call(..) => "call",
             Self::Result(..) => "result",
         }
+    }
+}
+
+impl Message for Wire {
+    fn label(&self) -> &'static str {
+        self.name()
+    }
+
+    fn describe(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+        describe::message(self, out)
     }
 }
 
@@ -200,6 +214,10 @@ impl Digest for Wire {
                 digester.word(3);
                 envelope.epoch.0.feed(digester);
                 envelope.sequence.feed(digester);
+            }
+            Self::Relay(to, _) => {
+                digester.word(6);
+                to.0.feed(digester);
             }
             Self::Call(call, body) => {
                 digester.word(4);
@@ -257,22 +275,38 @@ impl<T> OpenCalls<T> {
         self.open.remove(&call.number)
     }
 
-    /// What an open call is about.
-    #[must_use]
-    pub fn get(&self, call: CallId) -> Option<&T> {
+    /// An open call.
+    pub fn get_mut(&mut self, call: CallId) -> Option<&mut T> {
         if call.incarnation != self.incarnation {
             return None;
         }
-        self.open.get(&call.number)
+        self.open.get_mut(&call.number)
     }
 
-    /// The names of all open calls, oldest first.
-    pub fn ids(&self) -> impl Iterator<Item = CallId> + '_ {
-        let incarnation = self.incarnation;
-        self.open.keys().map(move |number| CallId {
-            incarnation,
-            number: *number,
-        })
+    /// The number that the next call gets.
+    #[must_use]
+    pub fn next_number(&self) -> u32 {
+        self.next
+    }
+
+    /// The name of the call with this number.
+    #[must_use]
+    pub fn id(&self, number: u32) -> CallId {
+        CallId {
+            incarnation: self.incarnation,
+            number,
+        }
+    }
+
+    /// The numbers of the open calls that are wanted, oldest first.
+    pub fn numbers_where(&self, wanted: impl Fn(&T) -> bool) -> Vec<u32> {
+        let open = self.open.iter().filter(|(_, about)| wanted(about));
+        open.map(|(number, _)| *number).collect()
+    }
+
+    /// All open calls, oldest first.
+    pub fn values(&self) -> impl Iterator<Item = &T> {
+        self.open.values()
     }
 
     /// How many calls are open.
