@@ -16,11 +16,6 @@
 //! | [`bad_deploy`] | `invoice` | one type in two builds, the first with a bug |
 //! | [`feature_tour`] | `featureTour` | every other feature, as a list of steps |
 
-#![expect(
-    missing_debug_implementations,
-    reason = "the official macros generate marker types without it"
-)]
-
 pub mod activities;
 pub mod bad_deploy;
 pub mod batch_fulfillment;
