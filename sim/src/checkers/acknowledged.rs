@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use steadfast_core::{Execution, ExecutionKey, RequestId, RunId, ShardId};
+use steadfast_core::{Execution, ExecutionKey, RunId, ShardId, ids::RequestId};
 
 use super::{facts::Facts, tally::Tally};
 use crate::{

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use steadfast_core::Rejection;
 use steadfast_proto::temporal::api::{
     common::v1::Payloads,
@@ -48,7 +49,7 @@ pub(super) struct Activities {
 #[derive(Debug)]
 struct Running {
     task: TaskId,
-    token: Vec<u8>,
+    token: Bytes,
     workflow_id: String,
     cancellation: Rc<RefCell<Cancellation>>,
     throttle: Duration,

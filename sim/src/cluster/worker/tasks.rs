@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use steadfast_core::{ExecutionKey, Rejection, RunKey};
 use steadfast_proto::temporal::api::{
-    common::v1::WorkflowExecution,
     enums::v1::QueryResultType,
-    history::v1::{History, HistoryEvent},
+    history::v1::HistoryEvent,
     query::v1::{WorkflowQuery, WorkflowQueryResult},
     taskqueue::v1::StickyExecutionAttributes,
     workflowservice::v1::{
