@@ -15,6 +15,7 @@ use crate::kernel::{Ctx, NodeId, TimerId};
 struct Open<T> {
     rpc: Rc<Rpc>,
     to: NodeId,
+    held: Duration,
     about: T,
     timer: TimerId,
     tries: u32,
@@ -31,6 +32,8 @@ pub(crate) struct Caller<T> {
 /// Bits of a timer token that hold the number of a call.
 const NUMBER: u64 = 0xffff_ffff;
 
+/// How long a caller waits for an answer that is not held back before it asks again.
+const PATIENCE: Duration = Duration::from_secs(10);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
@@ -45,22 +48,30 @@ impl<T> Caller<T> {
 
     /// Makes a call.
     pub(crate) fn call(&mut self, ctx: &mut Ctx<'_, Wire>, to: NodeId, rpc: Rpc, about: T) {
-        self.repeat(ctx, to, Rc::new(rpc), about);
+        self.hold(ctx, to, Duration::ZERO, Rc::new(rpc), about);
     }
 
-    /// Makes a call with a request that was made before.
-    pub(crate) fn repeat(&mut self, ctx: &mut Ctx<'_, Wire>, to: NodeId, rpc: Rc<Rpc>, about: T) {
+    /// Makes a call that the other side may hold for so long.
+    pub(crate) fn hold(
+        &mut self,
+        ctx: &mut Ctx<'_, Wire>,
+        to: NodeId,
+        held: Duration,
+        rpc: Rc<Rpc>,
+        about: T,
+    ) {
         let number = self.calls.next_number();
-        let timer = ctx.set_timer(patience(&rpc), self.tag | u64::from(number));
+        let timer = ctx.set_timer(held + PATIENCE, self.tag | u64::from(number));
         let open = Open {
             rpc: Rc::clone(&rpc),
             to,
+            held,
             about,
             timer,
             tries: 0,
         };
         let call = self.calls.open(open);
-        ctx.send(to, Wire::Request(call, rpc));
+        ctx.send(to, Wire::Request(call, held, rpc));
     }
 
     /// An answer came: what it is about, unless nobody waits for it or the call goes on.
@@ -113,28 +124,9 @@ impl<T> Caller<T> {
         let token = self.tag | u64::from(number);
         if let Some(open) = self.calls.get_mut(call) {
             ctx.cancel_timer(open.timer);
-            open.timer = ctx.set_timer(patience(&open.rpc), token);
-            let (to, rpc) = (open.to, Rc::clone(&open.rpc));
-            ctx.send(to, Wire::Request(call, rpc));
+            open.timer = ctx.set_timer(open.held + PATIENCE, token);
+            let (to, held, rpc) = (open.to, open.held, Rc::clone(&open.rpc));
+            ctx.send(to, Wire::Request(call, held, rpc));
         }
-    }
-
-    /// How many calls are open.
-    pub(crate) fn len(&self) -> usize {
-        self.calls.len()
-    }
-
-    /// What the open calls are about.
-    pub(crate) fn open(&self) -> impl Iterator<Item = &T> {
-        self.calls.values().map(|open| &open.about)
-    }
-}
-
-/// How long a caller waits before it asks again. Long polls are held for up to a minute by the other side.
-fn patience(rpc: &Rpc) -> Duration {
-    match rpc {
-        Rpc::PollWorkflowTask(_) | Rpc::PollActivityTask(_) => Duration::from_secs(70),
-        Rpc::History(body) if body.wait_new_event => Duration::from_secs(30),
-        _ => Duration::from_secs(10),
     }
 }

@@ -5,7 +5,6 @@
 
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration};
 
-use bytes::Bytes;
 use steadfast_core::{ExecutionKey, Rejection, time::duration_to_proto};
 use steadfast_proto::temporal::api::{
     common::v1::{Header, Payload, Payloads, RetryPolicy, WorkflowExecution, WorkflowType},
@@ -57,13 +56,38 @@ pub struct ClientConfig {
 enum About {
     /// A job, by its place in the list.
     Job(usize),
-    /// The end of the workflow of a job; the run that is awaited.
-    Close(usize, String),
+    /// The end of a workflow.
+    Close(Wait),
     /// A repeated request: its answer changes nothing.
     Again,
 }
 
+/// What a client waits for.
+#[derive(Clone, Debug)]
+struct Wait {
+    /// The job, by its place in the list.
+    place: usize,
+    /// The run whose end is awaited.
+    run_id: String,
+    /// For how long at a time.
+    held: Duration,
+}
+
+impl Wait {
+    fn new(place: usize, run_id: String) -> Self {
+        Self {
+            place,
+            run_id,
+            held: FIRST_WAIT,
+        }
+    }
+}
+
+const FIRST_WAIT: Duration = Duration::from_secs(20);
+const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
+
 const CALLS: u64 = 1 << 32;
+const WAITS: u64 = 2 << 32;
 /// A target without an entry, a child for instance, is asked again so often while it does not exist.
 const TRIES: u32 = 30;
 const TRY_AGAIN: Duration = Duration::from_secs(1);
@@ -78,6 +102,9 @@ pub struct ClientNode {
     waiting: BTreeMap<String, Vec<usize>>,
     started: BTreeMap<String, bool>,
     tries: BTreeMap<usize, u32>,
+    /// Waits between two looks.
+    resting: BTreeMap<u64, Wait>,
+    next_wait: u64,
 }
 
 impl ClientNode {
@@ -89,6 +116,8 @@ impl ClientNode {
             waiting: BTreeMap::new(),
             started: BTreeMap::new(),
             tries: BTreeMap::new(),
+            resting: BTreeMap::new(),
+            next_wait: 0,
             config,
         }
     }
@@ -199,11 +228,11 @@ impl ClientNode {
                 if self.config.weather.strikes(ctx.chance(), retried, ctx.node()) {
                     let id = &self.config.jobs[place].workflow_id;
                     let to = self.config.topology.borrow().engine_of(id);
-                    self.caller.repeat(ctx, to, rpc, About::Again);
+                    self.caller.hold(ctx, to, Duration::ZERO, rpc, About::Again);
                 }
                 self.job_answered(ctx, place, &answer);
             }
-            About::Close(place, run_id) => self.close_answered(ctx, place, run_id, &answer),
+            About::Close(wait) => self.close_answered(ctx, wait, &answer),
         }
     }
 
@@ -238,48 +267,52 @@ impl ClientNode {
         for waiting in self.waiting.remove(id).unwrap_or_default() {
             self.begin(ctx, waiting);
         }
-        self.await_close(ctx, place, run_id, Bytes::new());
+        self.await_close(ctx, Wait::new(place, run_id));
     }
 
     /// Waits for the event that closes the run.
-    fn await_close(&mut self, ctx: &mut Ctx<'_, Wire>, place: usize, run_id: String, token: Bytes) {
+    fn await_close(&mut self, ctx: &mut Ctx<'_, Wire>, wait: Wait) {
         let topology = self.config.topology.borrow();
-        let workflow_id = self.config.jobs[place].workflow_id.clone();
+        let workflow_id = self.config.jobs[wait.place].workflow_id.clone();
         let to = topology.engine_of(&workflow_id);
         let rpc = Rpc::History(GetWorkflowExecutionHistoryRequest {
             namespace: topology.namespace.clone(),
             execution: Some(WorkflowExecution {
                 workflow_id,
-                run_id: run_id.clone(),
+                run_id: wait.run_id.clone(),
             }),
-            next_page_token: token,
             wait_new_event: true,
             history_event_filter_type: HistoryEventFilterType::CloseEvent.into(),
             ..GetWorkflowExecutionHistoryRequest::default()
         });
         drop(topology);
-        self.caller.call(ctx, to, rpc, About::Close(place, run_id));
+        self.caller.hold(ctx, to, wait.held, Rc::new(rpc), About::Close(wait));
     }
 
+    /// A wait has ended: with the close event, or for nothing. Then the client looks away for as long as it has
+    /// waited, so that the engine may forget the workflow, and waits again for twice as long.
     fn close_answered(
         &mut self,
         ctx: &mut Ctx<'_, Wire>,
-        place: usize,
-        run_id: String,
+        mut wait: Wait,
         answer: &Result<Answer, Rejection>,
     ) {
-        let Ok(Answer::History(page)) = answer else {
-            self.await_close(ctx, place, run_id, Bytes::new());
-            return;
+        let event = match answer {
+            Ok(Answer::History(page)) => page.history.as_ref().and_then(|h| h.events.last()),
+            _ => None,
         };
-        let event = page.history.as_ref().and_then(|history| history.events.last());
-        match event.and_then(|event| event.attributes.as_ref()) {
-            None => self.await_close(ctx, place, run_id, page.next_page_token.clone()),
-            Some(attributes) => match successor(attributes) {
-                Some(next) => self.await_close(ctx, place, next.to_owned(), Bytes::new()),
-                None => self.finish(place),
-            },
+        if let Some(attributes) = event.and_then(|event| event.attributes.as_ref()) {
+            match successor(attributes) {
+                Some(next) => self.await_close(ctx, Wait::new(wait.place, next.to_owned())),
+                None => self.finish(wait.place),
+            }
+            return;
         }
+        let token = WAITS | self.next_wait;
+        self.next_wait += 1;
+        ctx.set_timer(wait.held, token);
+        wait.held = (wait.held * 2).min(LONGEST_WAIT);
+        self.resting.insert(token, wait);
     }
 
     /// The engine refused. What does not exist may come to exist.
@@ -324,7 +357,9 @@ impl Process<Wire> for ClientNode {
         if self.caller.on_timer(ctx, token) {
             return;
         }
-        if let Ok(place) = usize::try_from(token) {
+        if let Some(wait) = self.resting.remove(&token) {
+            self.await_close(ctx, wait);
+        } else if let Ok(place) = usize::try_from(token) {
             self.begin(ctx, place);
         }
     }

@@ -10,7 +10,7 @@ use super::wire::{Answer, Rpc, Wire};
 pub(super) fn message(wire: &Wire, out: &mut dyn Write) -> fmt::Result {
     match wire {
         Wire::Hello => out.write_str("has started"),
-        Wire::Request(_, rpc) => request(rpc, out),
+        Wire::Request(_, _, rpc) => request(rpc, out),
         Wire::Answer(_, answer) => match &**answer {
             Ok(answer) => self::answer(answer, out),
             Err(rejection) => write!(out, "rejected: {rejection}"),

@@ -14,6 +14,7 @@ pub mod activity;
 mod caller;
 pub mod client;
 mod describe;
+pub mod engine;
 pub mod ledger;
 pub mod observe;
 pub mod service;

@@ -76,6 +76,12 @@ impl Weather {
         self.0.storm.set(storm);
     }
 
+    /// Whether it storms.
+    #[must_use]
+    pub fn is_stormy(&self) -> bool {
+        self.0.storm.get()
+    }
+
     /// Whether this fault strikes this entity now.
     pub fn strikes(
         &self,

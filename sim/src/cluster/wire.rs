@@ -4,7 +4,7 @@
 //! A message may be lost, doubled, late or overtaken. So a request carries the number its caller gave it, and an
 //! answer that no call waits for is dropped.
 
-use std::{collections::BTreeMap, fmt, rc::Rc};
+use std::{collections::BTreeMap, fmt, rc::Rc, time::Duration};
 
 use prost::Message as _;
 use steadfast_core::{Rejection, ReplyTo, message::Envelope};
@@ -139,8 +139,8 @@ pub struct ServiceError {
 pub enum Wire {
     /// The sender has (re)started: whatever it knew of open calls is gone, as when a connection breaks.
     Hello,
-    /// A call of the engine.
-    Request(CallId, Rc<Rpc>),
+    /// A call of the engine, and for how long a long poll may be held.
+    Request(CallId, Duration, Rc<Rpc>),
     /// Its answer.
     Answer(CallId, Rc<Result<Answer, Rejection>>),
     /// A machine of the engine to another.
@@ -159,7 +159,7 @@ impl Wire {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Hello => "hello",
-            Self::Request(_, rpc) => rpc.name(),
+            Self::Request(_, _, rpc) => rpc.name(),
             Self::Answer(_, answer) => match &**answer {
                 Ok(answer) => answer.name(),
                 Err(_) => "rejection",
@@ -193,7 +193,7 @@ impl Digest for Wire {
     fn feed(&self, digester: &mut Digester) {
         match self {
             Self::Hello => digester.word(0),
-            Self::Request(call, rpc) => {
+            Self::Request(call, _, rpc) => {
                 digester.word(1);
                 call.feed(digester);
                 rpc.name().feed(digester);

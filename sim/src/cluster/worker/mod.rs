@@ -11,6 +11,7 @@ use std::{
     cell::{Cell, RefCell},
     collections::BTreeMap,
     rc::Rc,
+    time::Duration,
 };
 
 use steadfast_core::Rejection;
@@ -98,6 +99,20 @@ enum Poll {
     Activity(usize),
 }
 
+/// A poll, whether it is out, and for how long the next one may be held.
+#[derive(Clone, Copy, Debug)]
+struct Standing {
+    poll: Poll,
+    out: bool,
+    held: Duration,
+}
+
+/// A poll is held for a minute; while nothing comes, for longer and longer.
+const FIRST_HOLD: Duration = Duration::from_secs(60);
+const LONGEST_HOLD: Duration = Duration::from_secs(24 * 60 * 60);
+/// In a storm a poll that is lost would otherwise be missed for too long.
+const LONGEST_HOLD_IN_STORM: Duration = Duration::from_secs(60 * 60);
+
 const CALLS: u64 = 1 << 32;
 const TASKS: u64 = 2 << 32;
 const SERVICES: u64 = 3 << 32;
@@ -114,7 +129,7 @@ pub struct WorkerNode {
     caller: Caller<About>,
     cache: Cache,
     activities: Activities,
-    polls: Vec<(Poll, bool)>,
+    polls: Vec<Standing>,
     /// Workflow tasks that wait for history.
     fetching: usize,
 }
@@ -126,10 +141,10 @@ impl WorkerNode {
         let queues = 0..config.task_queues.len();
         let mut polls = Vec::new();
         for queue in queues {
-            polls.push((Poll::Workflow(queue), false));
-            polls.push((Poll::Activity(queue), false));
+            polls.push(Standing::new(Poll::Workflow(queue)));
+            polls.push(Standing::new(Poll::Activity(queue)));
             if config.cache > 0 {
-                polls.push((Poll::Sticky(queue), false));
+                polls.push(Standing::new(Poll::Sticky(queue)));
             }
         }
         Self {
@@ -149,16 +164,16 @@ impl WorkerNode {
         let activity_room = self.config.activity_slots > self.activities.running();
         let workflow_room = self.config.workflow_slots > self.fetching;
         for place in 0..self.polls.len() {
-            let (poll, out) = self.polls[place];
+            let Standing { poll, out, held } = self.polls[place];
             let room = match poll {
                 Poll::Activity(_) => activity_room,
                 Poll::Workflow(_) | Poll::Sticky(_) => workflow_room,
             };
             if !out && room {
-                self.polls[place].1 = true;
-                let rpc = self.poll_request(poll);
+                self.polls[place].out = true;
+                let rpc = Rc::new(self.poll_request(poll));
                 let to = self.config.topology.borrow().matching();
-                self.caller.call(ctx, to, rpc, About::Poll(place));
+                self.caller.hold(ctx, to, held, rpc, About::Poll(place));
             }
         }
     }
@@ -211,7 +226,7 @@ impl WorkerNode {
         let answer = Rc::unwrap_or_clone(answer);
         match (about, answer) {
             (About::Poll(place), answer) => {
-                self.polls[place].1 = false;
+                self.polls[place].answered(&answer, self.config.weather.is_stormy());
                 match answer {
                     Ok(Answer::PollWorkflowTask(task)) => self.workflow_task(ctx, task),
                     Ok(Answer::PollActivityTask(task)) => self.start_activity(ctx, task),
@@ -234,6 +249,27 @@ impl WorkerNode {
         }
         self.run_activities(ctx);
         self.poll(ctx);
+    }
+}
+
+impl Standing {
+    fn new(poll: Poll) -> Self {
+        Self {
+            poll,
+            out: false,
+            held: FIRST_HOLD,
+        }
+    }
+
+    fn answered(&mut self, answer: &Result<Answer, Rejection>, stormy: bool) {
+        self.out = false;
+        let empty = match answer {
+            Ok(Answer::PollWorkflowTask(task)) => task.task_token.is_empty(),
+            Ok(Answer::PollActivityTask(task)) => task.task_token.is_empty(),
+            _ => false,
+        };
+        let most = if stormy { LONGEST_HOLD_IN_STORM } else { LONGEST_HOLD };
+        self.held = if empty { (self.held * 2).min(most) } else { FIRST_HOLD };
     }
 }
 
