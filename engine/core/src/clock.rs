@@ -26,7 +26,10 @@ impl Clock {
     /// A clock that shows `start` at `now`, with this many locks held.
     #[must_use]
     pub fn new(start: Timestamp, now: Monotonic, locks: u64) -> Self {
-        Self { set: (start, now), locks }
+        Self {
+            set: (start, now),
+            locks,
+        }
     }
 
     /// Virtual time.

@@ -40,6 +40,7 @@ pub mod policy;
 mod query;
 pub mod read;
 pub mod record;
+pub mod render;
 pub mod request;
 pub mod shard;
 mod signal;

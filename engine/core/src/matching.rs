@@ -140,7 +140,9 @@ struct OpenQuery {
 impl Queue {
     fn is_live(&self, now: Monotonic) -> bool {
         !self.pollers.is_empty()
-            || self.polled.is_some_and(|at| now.since(at) < STICKY_LIVENESS)
+            || self
+                .polled
+                .is_some_and(|at| now.since(at) < STICKY_LIVENESS)
     }
 }
 
@@ -159,7 +161,11 @@ impl Matching {
             next_number: 0,
         };
         for shard in 0..shards {
-            matching.send(Address::Shard(ShardId(shard)), Message::MatchingStarted, effects);
+            matching.send(
+                Address::Shard(ShardId(shard)),
+                Message::MatchingStarted,
+                effects,
+            );
         }
         matching
     }
@@ -167,24 +173,42 @@ impl Matching {
     /// When [`MatchingInput::Tick`] is wanted next.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Monotonic> {
-        let pollers = self.queues.values().flat_map(|q| q.pollers.iter().map(|p| p.expires));
+        let pollers = self
+            .queues
+            .values()
+            .flat_map(|q| q.pollers.iter().map(|p| p.expires));
         let claims = self.claims.values().map(|claim| claim.again);
         let queries = self.queries.values().map(|query| query.expires);
-        let sticky = self.queues.values().filter(|q| q.waits_for_lapse()).filter_map(|q| {
-            q.polled.map(|at| at.plus(STICKY_LIVENESS))
-        });
+        let sticky = self
+            .queues
+            .values()
+            .filter(|q| q.waits_for_lapse())
+            .filter_map(|q| q.polled.map(|at| at.plus(STICKY_LIVENESS)));
         pollers.chain(claims).chain(queries).chain(sticky).min()
     }
 
     /// Takes one input. Nothing here is durable, so effects need not be held back.
     pub fn step(&mut self, now: Monotonic, input: MatchingInput, effects: &mut Vec<Effect>) {
         match input {
-            MatchingInput::Poll { reply_to, queue, identity, patience } => {
-                let poller = Poller { reply_to, identity, expires: now.plus(patience) };
+            MatchingInput::Poll {
+                reply_to,
+                queue,
+                identity,
+                patience,
+            } => {
+                let poller = Poller {
+                    reply_to,
+                    identity,
+                    expires: now.plus(patience),
+                };
                 self.poll(now, queue, poller, effects);
             }
             MatchingInput::Abandoned(reply_to) => self.abandoned(reply_to),
-            MatchingInput::QueryAnswered { reply_to, token, result } => {
+            MatchingInput::QueryAnswered {
+                reply_to,
+                token,
+                result,
+            } => {
                 self.query_answered(reply_to, token, &result, effects);
             }
             MatchingInput::Message(envelope) => self.message(now, *envelope, effects),
@@ -203,13 +227,7 @@ impl Matching {
         })));
     }
 
-    fn poll(
-        &mut self,
-        now: Monotonic,
-        key: QueueKey,
-        poller: Poller,
-        effects: &mut Vec<Effect>,
-    ) {
+    fn poll(&mut self, now: Monotonic, key: QueueKey, poller: Poller, effects: &mut Vec<Effect>) {
         let queue = self.queues.entry(key.clone()).or_default();
         queue.polled = Some(now);
         if queue.pollers.len() >= MAX_POLLERS {
@@ -227,7 +245,11 @@ impl Matching {
             queue.queries.retain(|q| q.reply_to != reply_to);
         }
         for claim in self.claims.values_mut() {
-            if claim.poller.as_ref().is_some_and(|p| p.reply_to == reply_to) {
+            if claim
+                .poller
+                .as_ref()
+                .is_some_and(|p| p.reply_to == reply_to)
+            {
                 claim.poller = None;
             }
         }
@@ -261,8 +283,13 @@ impl Matching {
             Some(normal) if !self.is_live(now, &offer.queue) => normal.clone(),
             Some(_) | None => offer.queue.clone(),
         };
-        self.tasks.insert(offer.task.clone(), Place::Queued(key.clone()));
-        self.queues.entry(key.clone()).or_default().tasks.push_back(offer);
+        self.tasks
+            .insert(offer.task.clone(), Place::Queued(key.clone()));
+        self.queues
+            .entry(key.clone())
+            .or_default()
+            .tasks
+            .push_back(offer);
         self.pair(now, &key, effects);
     }
 
@@ -303,7 +330,10 @@ impl Matching {
         effects: &mut Vec<Effect>,
     ) {
         self.next_number += 1;
-        let id = ClaimId { incarnation: self.incarnation, number: self.next_number };
+        let id = ClaimId {
+            incarnation: self.incarnation,
+            number: self.next_number,
+        };
         let claim = Claim {
             claim: id,
             task: offer.task.clone(),
@@ -334,11 +364,17 @@ impl Matching {
         started: bool,
         effects: &mut Vec<Effect>,
     ) {
-        let Some(pending) = self.claims.remove(&id) else { return };
+        let Some(pending) = self.claims.remove(&id) else {
+            return;
+        };
         self.tasks.remove(&pending.claim.task);
         if let (false, Some(poller)) = (started, pending.poller) {
             let key = pending.claim.queue;
-            self.queues.entry(key.clone()).or_default().pollers.push_front(poller);
+            self.queues
+                .entry(key.clone())
+                .or_default()
+                .pollers
+                .push_front(poller);
             self.pair(now, &key, effects);
         }
     }
@@ -348,7 +384,11 @@ impl Matching {
             Some(sticky) if self.is_live(now, sticky) => sticky.clone(),
             Some(_) | None => query.queue.clone(),
         };
-        self.queues.entry(key.clone()).or_default().queries.push_back(query);
+        self.queues
+            .entry(key.clone())
+            .or_default()
+            .queries
+            .push_back(query);
         self.pair(now, &key, effects);
     }
 
@@ -361,22 +401,38 @@ impl Matching {
         effects: &mut Vec<Effect>,
     ) {
         self.next_number += 1;
-        let token = QueryToken { incarnation: self.incarnation, number: self.next_number };
-        let open = OpenQuery { caller: query.reply_to, expires: now.plus(QUERY_TIMEOUT) };
+        let token = QueryToken {
+            incarnation: self.incarnation,
+            number: self.next_number,
+        };
+        let open = OpenQuery {
+            caller: query.reply_to,
+            expires: now.plus(QUERY_TIMEOUT),
+        };
         self.queries.insert(token, open);
         let sticky = query.sticky.as_ref() == Some(key);
         // temporal: matching_engine.go getHistoryForQueryTask, a sticky worker has the history already.
-        let first = if sticky { query.last_event.next() } else { EventId::FIRST };
+        let first = if sticky {
+            query.last_event.next()
+        } else {
+            EventId::FIRST
+        };
         let task = QueryTaskReply {
             token: token.encode().into(),
             run: query.run,
             workflow_type: query.workflow_type,
             task_queue: query.queue.name,
             previous_started: query.previous_started,
-            history: EventRange { first, last: query.last_event },
+            history: EventRange {
+                first,
+                last: query.last_event,
+            },
             query: query.query,
         };
-        effects.push(Effect::Reply(poller.reply_to, Ok(Reply::QueryTask(Box::new(task)))));
+        effects.push(Effect::Reply(
+            poller.reply_to,
+            Ok(Reply::QueryTask(Box::new(task))),
+        ));
     }
 
     fn query_answered(
@@ -391,7 +447,9 @@ impl Matching {
                 effects.push(Effect::Reply(open.caller, query_answer(result)));
                 Ok(Reply::Done)
             }
-            None => Err(Rejection::NotFound("query task not found, or already expired".to_owned())),
+            None => Err(Rejection::NotFound(
+                "query task not found, or already expired".to_owned(),
+            )),
         };
         effects.push(Effect::Reply(reply_to, answer));
     }
@@ -399,8 +457,12 @@ impl Matching {
     fn tick(&mut self, now: Monotonic, effects: &mut Vec<Effect>) {
         self.end_polls(now, effects);
         self.end_queries(now, effects);
-        let late: Vec<_> =
-            self.claims.iter().filter(|(_, c)| c.again <= now).map(|(id, _)| *id).collect();
+        let late: Vec<_> = self
+            .claims
+            .iter()
+            .filter(|(_, c)| c.again <= now)
+            .map(|(id, _)| *id)
+            .collect();
         for id in late {
             let pending = self.claims.get_mut(&id).expect("just listed");
             pending.again = now.plus(RESEND_INTERVAL);
@@ -427,7 +489,8 @@ impl Matching {
         self.queries.retain(|_, query| {
             let waits = query.expires > now;
             if !waits {
-                let late = Rejection::Unavailable("no worker answered the query in time".to_owned());
+                let late =
+                    Rejection::Unavailable("no worker answered the query in time".to_owned());
                 effects.push(Effect::Reply(query.caller, Err(late)));
             }
             waits
@@ -447,13 +510,25 @@ impl Matching {
             for mut offer in queue.tasks {
                 if let Some(normal) = offer.fallback.clone() {
                     offer.queue = normal.clone();
-                    self.tasks.insert(offer.task.clone(), Place::Queued(normal.clone()));
-                    self.queues.entry(normal.clone()).or_default().tasks.push_back(offer);
+                    self.tasks
+                        .insert(offer.task.clone(), Place::Queued(normal.clone()));
+                    self.queues
+                        .entry(normal.clone())
+                        .or_default()
+                        .tasks
+                        .push_back(offer);
                     self.pair(now, &normal, effects);
                 }
             }
             for query in queue.queries {
-                self.query(now, QueryOffer { sticky: None, ..query }, effects);
+                self.query(
+                    now,
+                    QueryOffer {
+                        sticky: None,
+                        ..query
+                    },
+                    effects,
+                );
             }
         }
     }
