@@ -72,6 +72,7 @@ fn a_trace_tells_what_happened_and_why() {
             TraceKind::Start,
             TraceKind::Start,
             TraceKind::Deliver,
+            TraceKind::Synced,
             TraceKind::Deliver
         ]
     );
