@@ -1,1 +1,3 @@
-//! .
+//! The seeded world in which Steadfast proves its claims.
+
+pub mod kernel;
