@@ -72,12 +72,13 @@ fn a_trace_tells_what_happened_and_why() {
             TraceKind::Start,
             TraceKind::Start,
             TraceKind::Deliver,
+            TraceKind::Synced,
             TraceKind::Deliver
         ]
     );
     assert_eq!(
         events.iter().map(|event| event.cause).collect::<Vec<_>>(),
-        [0, 0, 1, 3]
+        [0, 0, 1, 3, 3]
     );
     assert_eq!(
         events[3].to_string(),
@@ -94,9 +95,9 @@ fn a_crashed_node_hears_nothing_and_starts_anew() {
     world.crash(ping, CrashKind::Process);
     assert_eq!(world.state(ping), NodeState::Down);
     world.run();
-    assert_eq!(seen.pongs.get(), 4);
+    assert_eq!(seen.pongs.get(), 5);
     world.start(ping);
     world.run_until(world.now() + Duration::from_millis(10));
     assert_eq!(world.peer(ping).generation, 1);
-    assert_eq!(seen.pongs.get(), 14);
+    assert_eq!(seen.pongs.get(), 15);
 }

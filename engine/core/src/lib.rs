@@ -9,7 +9,7 @@
 //!                                             └──▶ Effect::{Reply, Send, Load}   held back until then
 //! ```
 //!
-//! Three machines share that signature: [`Shard`] owns executions and decides everything durable; `Matching`
+//! Three machines share that signature: [`Shard`] owns executions and decides everything durable; Matching
 //! (volatile) pairs tasks with pollers; `Clock` is the server's virtual time. They meet only through
 //! [`Effect::Send`], so a simulator can delay, lose, duplicate and reorder what they say to each other.
 //!
@@ -20,6 +20,7 @@
 pub mod activity;
 mod chain;
 mod child;
+pub mod clock;
 pub mod command;
 mod commands;
 pub mod cron;
@@ -31,6 +32,7 @@ pub mod history;
 pub mod ids;
 pub mod input;
 pub mod limits;
+pub mod matching;
 pub mod message;
 mod outbox;
 pub mod parse;
@@ -38,6 +40,7 @@ pub mod policy;
 mod query;
 pub mod read;
 pub mod record;
+pub mod render;
 pub mod request;
 pub mod shard;
 mod signal;
@@ -49,6 +52,7 @@ mod tx;
 mod volatile;
 pub mod workflow_task;
 
+pub use clock::Clock;
 pub use effect::{Effect, Effects, Rejection, Reply, ReplyTo};
 pub use execution::{Execution, Run};
 pub use ids::{
@@ -56,6 +60,7 @@ pub use ids::{
     TimerId, WorkflowId,
 };
 pub use input::{Entropy, Input, InputEvent};
+pub use matching::{Matching, MatchingInput, QueryToken};
 pub use record::{Batch, Entry, Record};
 pub use request::Request;
 pub use shard::{Deadlines, Shard};

@@ -59,7 +59,7 @@ use temporalio_workflow::{
 
 use crate::language::{
     Activation, ActivityCancellation, Answers, ChildCancellation, ChildStart, Initialize, Intent,
-    Job, Notes, Resolution, ScheduleLocal, UpdateAnswer, Versioning, Wish,
+    Job, LocalActivity, Notes, Resolution, Target as Elsewhere, UpdateAnswer, Versioning, Wish,
 };
 
 /// The workflow task cannot be completed because of the code.
@@ -669,9 +669,11 @@ fn wish(variant: SdkWish) -> Result<Wish, Fault> {
             let target = cancel.workflow_execution.unwrap_or_default();
             Wish::CancelExternal {
                 seq: cancel.seq,
-                namespace: target.namespace,
-                workflow_id: target.workflow_id,
-                run_id: target.run_id,
+                target: Elsewhere {
+                    namespace: target.namespace,
+                    workflow_id: target.workflow_id,
+                    run_id: target.run_id,
+                },
                 reason: cancel.reason,
             }
         }
@@ -764,9 +766,9 @@ fn versioning(intent: i32) -> Versioning {
     }
 }
 
-fn schedule_local(local: sdk_cmd::ScheduleLocalActivity) -> Result<ScheduleLocal, Fault> {
+fn schedule_local(local: sdk_cmd::ScheduleLocalActivity) -> Result<LocalActivity, Fault> {
     let cancellation = activity_cancellation(local.cancellation_type());
-    Ok(ScheduleLocal {
+    Ok(LocalActivity {
         seq: local.seq,
         activity_id: local.activity_id,
         activity_type: local.activity_type,
@@ -808,6 +810,10 @@ fn start_child(child: sdk_cmd::StartChildWorkflowExecution) -> Result<Wish, Faul
     })
 }
 
+#[expect(
+    deprecated,
+    reason = "the namespace is deprecated for users, not for SDKs"
+)]
 fn signal_external(signal: sdk_cmd::SignalExternalWorkflowExecution) -> Result<Wish, Fault> {
     let (namespace, workflow_id, run_id, child_workflow_only) = match signal.target {
         // The machine fills in our own namespace.

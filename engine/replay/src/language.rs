@@ -202,7 +202,7 @@ pub(crate) enum Wish {
     CancelActivity {
         seq: u32,
     },
-    ScheduleLocalActivity(Box<ScheduleLocal>),
+    ScheduleLocalActivity(Box<LocalActivity>),
     CancelLocalActivity {
         seq: u32,
     },
@@ -225,9 +225,7 @@ pub(crate) enum Wish {
     },
     CancelExternal {
         seq: u32,
-        namespace: String,
-        workflow_id: String,
-        run_id: String,
+        target: Target,
         reason: String,
     },
     SetPatchMarker {
@@ -287,20 +285,41 @@ pub(crate) enum ChildCancellation {
     WaitRequested,
 }
 
+/// Another workflow execution.
+#[derive(Debug)]
+pub(crate) struct Target {
+    pub(crate) namespace: String,
+    pub(crate) workflow_id: String,
+    pub(crate) run_id: String,
+}
+
+/// A local activity that the worker is to run, with the options that its retries obey.
 #[derive(Debug, Clone)]
-pub(crate) struct ScheduleLocal {
-    pub(crate) seq: u32,
-    pub(crate) activity_id: String,
-    pub(crate) activity_type: String,
-    pub(crate) attempt: u32,
-    pub(crate) original_schedule_time: Option<Timestamp>,
-    pub(crate) header: Option<Header>,
-    pub(crate) arguments: Vec<Payload>,
-    pub(crate) schedule_to_close_timeout: Option<Duration>,
-    pub(crate) schedule_to_start_timeout: Option<Duration>,
-    pub(crate) start_to_close_timeout: Option<Duration>,
-    pub(crate) retry_policy: Option<RetryPolicy>,
-    pub(crate) local_retry_threshold: Option<Duration>,
+pub struct LocalActivity {
+    /// The code's number for it.
+    pub seq: u32,
+    /// Activity id.
+    pub activity_id: String,
+    /// Activity type.
+    pub activity_type: String,
+    /// The attempt to begin with; more than 1 after a backoff on a timer.
+    pub attempt: u32,
+    /// When the first attempt was scheduled.
+    pub original_schedule_time: Option<Timestamp>,
+    /// Headers.
+    pub header: Option<Header>,
+    /// Input.
+    pub arguments: Vec<Payload>,
+    /// Limit for all attempts together.
+    pub schedule_to_close_timeout: Option<Duration>,
+    /// Limit for the wait before an attempt.
+    pub schedule_to_start_timeout: Option<Duration>,
+    /// Limit for one attempt.
+    pub start_to_close_timeout: Option<Duration>,
+    /// How failed attempts are repeated.
+    pub retry_policy: Option<RetryPolicy>,
+    /// Longer backoffs than this go through a timer: end the activity with `backoff` set.
+    pub local_retry_threshold: Option<Duration>,
     pub(crate) cancellation: ActivityCancellation,
     pub(crate) include_arguments_in_marker: bool,
 }

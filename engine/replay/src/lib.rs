@@ -28,7 +28,11 @@ mod run;
 mod validate;
 
 pub use error::ReplayError;
+pub use language::LocalActivity;
 pub use nondeterminism::{NonDeterminism, NonDeterminismKind, Row};
 pub use registry::{Registry, Workflow};
 pub use replay::{ReplayReport, replay_history};
-pub use run::{CachedRun, Completion, RunInit, SDK_NAME, SDK_VERSION, Task, TaskOutcome};
+pub use run::{
+    CachedRun, Completion, LocalActivityCall, LocalActivityOutcome, LocalActivityResult, RunInit,
+    SDK_NAME, SDK_VERSION, Task, TaskOutcome,
+};

@@ -60,7 +60,7 @@ pub fn replay_history(registry: &Registry, history: &History) -> Result<ReplayRe
     };
     let mut run = CachedRun::new(registry, init)?;
     let mut feed = Feed::new(events, 0);
-    run.interpreter().begin(last_completed(events));
+    run.interpreter().begin(last_completed(events), Vec::new());
     if let Err(trouble) = run.catch_up(&mut feed) {
         return Err(error(trouble, &mut run, &feed));
     }

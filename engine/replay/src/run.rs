@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use prost_types::Duration;
 use steadfast_proto::temporal::api::{
     command::v1::Command,
     common::v1::Payload,
@@ -18,7 +19,8 @@ use crate::{
     feed::Feed,
     host::{Fault, Instance, Place, application_failure},
     interpreter::Interpreter,
-    language::{Job, Query},
+    language::{Job, LocalActivity, Query},
+    machines::{local::LocalEnd, update::incoming},
     nondeterminism::NonDeterminism,
     registry::Registry,
     report,
@@ -83,6 +85,9 @@ pub enum TaskOutcome {
         /// The comparison, if code and history differ.
         nondeterminism: Option<Box<NonDeterminism>>,
     },
+    /// Run these local activities, then go on with [`CachedRun::resolve_local`] or, when the task is about to time out,
+    /// with [`CachedRun::heartbeat`]. The list is empty when only earlier ones are still running.
+    LocalActivities(Vec<LocalActivityCall>),
     /// The events do not continue what this run has seen: fetch the whole history and give the task again.
     NeedsFullHistory,
 }
@@ -100,6 +105,61 @@ pub struct Completion {
     pub query: Option<WorkflowQueryResult>,
     /// What the completion records about the worker.
     pub sdk_metadata: Option<WorkflowTaskCompletedMetadata>,
+    /// What is left to do about local activities: the run has ended without waiting for these.
+    pub local_activities: Vec<LocalActivityCall>,
+    /// Ask the server for a new task at once: local activities are still running.
+    pub force_create_new_workflow_task: bool,
+}
+
+/// What the worker is to do about a local activity.
+#[derive(Debug, Clone)]
+pub enum LocalActivityCall {
+    /// Run it, with its retries.
+    Start(Box<LocalActivity>),
+    /// Cancel it; a result is still expected, unless it has been given.
+    Cancel {
+        /// The code's number for it.
+        seq: u32,
+    },
+}
+
+/// How a local activity ended.
+#[derive(Debug, Clone)]
+pub struct LocalActivityResult {
+    /// The code's number for it.
+    pub seq: u32,
+    /// The outcome of the last attempt.
+    pub outcome: LocalActivityOutcome,
+    /// How long it took; workflow time moves on by as much.
+    pub runtime: Duration,
+    /// The last attempt.
+    pub attempt: u32,
+    /// Set if the next attempt is to wait on a timer for so long.
+    pub backoff: Option<Duration>,
+}
+
+/// The outcome of a local activity.
+#[derive(Debug, Clone)]
+pub enum LocalActivityOutcome {
+    /// It returned.
+    Completed(Option<Payload>),
+    /// It failed.
+    Failed(Failure),
+    /// It took too long.
+    TimedOut(Failure),
+    /// It was cancelled.
+    Cancelled(Failure),
+}
+
+impl From<LocalActivityOutcome> for LocalEnd {
+    fn from(outcome: LocalActivityOutcome) -> Self {
+        match outcome {
+            LocalActivityOutcome::Completed(payload) => Self::Completed(payload),
+            LocalActivityOutcome::Failed(failure) => Self::Failed(failure),
+            LocalActivityOutcome::TimedOut(failure) => Self::TimedOut(failure),
+            LocalActivityOutcome::Cancelled(failure) => Self::Cancelled(failure),
+        }
+    }
 }
 
 /// A workflow run with its live code.
@@ -114,6 +174,8 @@ pub struct CachedRun {
     instance: Option<Instance>,
     /// The last task did not end well; only a full history helps.
     broken: bool,
+    /// The queries of the task at hand, while local activities run.
+    queries: BTreeMap<String, WorkflowQuery>,
 }
 
 impl CachedRun {
@@ -122,13 +184,13 @@ impl CachedRun {
         if !init.workflow_type.is_empty() && !registry.contains(&init.workflow_type) {
             return Err(unknown_workflow(registry, &init.workflow_type));
         }
-        let interpreter = fresh_interpreter(&init);
         Ok(Self {
             registry: registry.clone(),
+            interpreter: Interpreter::new(&init),
             init,
-            interpreter,
             instance: None,
             broken: false,
+            queries: BTreeMap::new(),
         })
     }
 
@@ -161,15 +223,48 @@ impl CachedRun {
             return TaskOutcome::NeedsFullHistory;
         }
         let mut feed = Feed::new(task.events, self.interpreter.started_event_id);
-        match self.work(&task, &mut feed) {
-            Ok(completion) => TaskOutcome::Completed(completion),
+        match self.work(task, &mut feed) {
+            Ok(outcome) => outcome,
             Err(trouble) => self.fail(trouble, &feed),
+        }
+    }
+
+    /// Continues the task after a local activity has ended.
+    pub fn resolve_local(&mut self, result: LocalActivityResult) -> TaskOutcome {
+        self.go_on(|run| {
+            run.interpreter.end_local(result)?;
+            run.catch_up(&mut Feed::new(&[], 0))?;
+            run.finish_task()
+        })
+    }
+
+    /// Completes the task although local activities are running, to get a new one before this one times out.
+    pub fn heartbeat(&mut self) -> TaskOutcome {
+        self.go_on(|run| {
+            let mut completion = run.complete()?;
+            completion.force_create_new_workflow_task = true;
+            Ok(TaskOutcome::Completed(completion))
+        })
+    }
+
+    /// The server answered a completion with `reset_history_event_id`: it dropped the task, which only rejected updates.
+    pub fn task_dropped(&mut self, reset_history_event_id: i64) {
+        self.interpreter.rewind(reset_history_event_id);
+    }
+
+    fn go_on(&mut self, step: impl FnOnce(&mut Self) -> Result<TaskOutcome>) -> TaskOutcome {
+        if self.broken {
+            return TaskOutcome::NeedsFullHistory;
+        }
+        match step(self) {
+            Ok(outcome) => outcome,
+            Err(trouble) => self.fail(trouble, &Feed::new(&[], 0)),
         }
     }
 
     fn start_over(&mut self) {
         if self.interpreter.last_event_id > 0 || self.broken {
-            self.interpreter = fresh_interpreter(&self.init);
+            self.interpreter = Interpreter::new(&self.init);
             self.instance = None;
             self.broken = false;
         }
@@ -183,20 +278,46 @@ impl CachedRun {
         }
     }
 
-    fn work(&mut self, task: &Task<'_>, feed: &mut Feed<'_>) -> Result<Completion> {
-        self.interpreter.begin(task.previous_started_event_id);
-        self.catch_up(feed)?;
-        let mut completion = Completion::default();
-        if let Some(query) = &task.query {
-            completion.query = self.ask([(DIRECT_QUERY, query)])?.into_values().next();
-            return Ok(completion);
+    fn work(&mut self, task: Task<'_>, feed: &mut Feed<'_>) -> Result<TaskOutcome> {
+        let mut requests = Vec::with_capacity(task.messages.len());
+        for message in task.messages {
+            let cause = WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure;
+            requests.push(incoming(message).map_err(|failure| Fault { cause, failure })?);
         }
-        let queries = task.queries.iter().map(|(id, query)| (id.as_str(), query));
-        completion.query_results = self.ask(queries)?;
+        self.interpreter
+            .begin(task.previous_started_event_id, requests);
+        self.catch_up(feed)?;
+        if let Some(query) = task.query {
+            let query = BTreeMap::from([(DIRECT_QUERY.to_owned(), query)]);
+            let answer = self.ask(query)?.into_values().next();
+            return Ok(TaskOutcome::Completed(Completion {
+                query: answer,
+                ..Default::default()
+            }));
+        }
+        self.queries = task.queries;
+        self.finish_task()
+    }
+
+    /// Completes the task, unless local activities stand in the way.
+    fn finish_task(&mut self) -> Result<TaskOutcome> {
+        if self.interpreter.waits_for_locals() {
+            return Ok(TaskOutcome::LocalActivities(self.interpreter.local_calls()));
+        }
+        Ok(TaskOutcome::Completed(self.complete()?))
+    }
+
+    fn complete(&mut self) -> Result<Completion> {
+        let queries = std::mem::take(&mut self.queries);
+        let mut completion = Completion {
+            query_results: self.ask(queries)?,
+            ..Default::default()
+        };
         if !self.interpreter.closed {
             completion.commands = self.interpreter.commands();
             completion.messages = self.interpreter.messages();
         }
+        completion.local_activities = self.interpreter.local_calls();
         completion.sdk_metadata = Some(self.interpreter.metadata(SDK_NAME, SDK_VERSION));
         Ok(completion)
     }
@@ -251,20 +372,16 @@ impl CachedRun {
         Ok(())
     }
 
-    fn ask<'q>(
+    fn ask(
         &mut self,
-        queries: impl IntoIterator<Item = (&'q str, &'q WorkflowQuery)>,
+        queries: BTreeMap<String, WorkflowQuery>,
     ) -> Result<BTreeMap<String, WorkflowQueryResult>> {
         for (id, query) in queries {
             self.interpreter.ask(Job::Query(Box::new(Query {
-                id: id.to_owned(),
-                name: query.query_type.clone(),
-                args: query
-                    .query_args
-                    .as_ref()
-                    .map(|p| p.payloads.clone())
-                    .unwrap_or_default(),
-                header: query.header.clone(),
+                id,
+                name: query.query_type,
+                args: query.query_args.unwrap_or_default().payloads,
+                header: query.header,
             })));
         }
         if !self.interpreter.has_jobs() {
@@ -313,10 +430,6 @@ impl CachedRun {
     pub(crate) fn interpreter(&mut self) -> &mut Interpreter {
         &mut self.interpreter
     }
-}
-
-fn fresh_interpreter(init: &RunInit) -> Interpreter {
-    Interpreter::new(&init.workflow_id, &init.task_queue, init.eager_activities)
 }
 
 pub(crate) fn unknown_workflow(registry: &Registry, name: &str) -> ReplayError {

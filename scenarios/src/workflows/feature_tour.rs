@@ -54,7 +54,8 @@ pub enum Step {
         /// Whom.
         id: String,
     },
-    /// Set or remove search attributes.
+    /// Set search attributes; those that are absent are left alone. (To remove one, the SDK sends
+    /// an empty payload, which Temporal's server refuses.)
     Attributes {
         /// `CustomKeywordField`.
         keyword: Option<String>,

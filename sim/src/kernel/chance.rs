@@ -80,6 +80,7 @@ struct Stream {
     label: Label,
     entity: Entity,
     rng: Option<ChaCha8Rng>,
+    entropy: Option<Box<ChaCha8Rng>>,
     draws: u64,
     last: u64,
     planned: Option<Planned>,
@@ -232,12 +233,13 @@ impl Chance {
         let seed = state.seed;
         let id = state.stream(label, entity.into());
         let stream = &mut state.streams[id.0 as usize];
-        let rng = stream
-            .rng
-            .get_or_insert_with(|| generator(seed, label, stream.entity));
+        let entity = stream.entity;
+        let fresh = || Box::new(generator(seed, label, entity, *b"entropy1"));
         let mut bytes = [0; 16];
-        rng.fill_bytes(&mut bytes);
-        stream.last = u64::from(bytes[0]);
+        stream
+            .entropy
+            .get_or_insert_with(fresh)
+            .fill_bytes(&mut bytes);
         bytes
     }
 
@@ -380,12 +382,12 @@ fn scale(rng: &mut ChaCha8Rng, span: u64) -> u64 {
     u64::try_from(wide >> 64).expect("the high half of a 128-bit product has 64 bits")
 }
 
-fn generator(seed: u64, label: Label, entity: Entity) -> ChaCha8Rng {
+fn generator(seed: u64, label: Label, entity: Entity, purpose: [u8; 8]) -> ChaCha8Rng {
     let mut key = [0; 32];
     key[..8].copy_from_slice(&seed.to_le_bytes());
     key[8..16].copy_from_slice(&label.key().to_le_bytes());
     key[16..24].copy_from_slice(&entity.raw().to_le_bytes());
-    key[24..].copy_from_slice(b"stdfst.1");
+    key[24..].copy_from_slice(&purpose);
     ChaCha8Rng::from_seed(key)
 }
 
@@ -425,17 +427,19 @@ impl State {
             true => None,
             false => self.planned.remove(&(label.name().to_owned(), entity)),
         };
-        let rng = self.drawing.then(|| generator(self.seed, label, entity));
+        let rng = self
+            .drawing
+            .then(|| generator(self.seed, label, entity, *b"choices1"));
         let planned = planned.map(|series| Planned { series, next: 0 });
-        let recorded = Vec::new();
         self.streams.push(Stream {
             label,
             entity,
             rng,
+            entropy: None,
             draws: 0,
             last: 0,
             planned,
-            recorded,
+            recorded: Vec::new(),
         });
         self.index(label, entity, id);
         StreamId(id)

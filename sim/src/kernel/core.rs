@@ -6,7 +6,7 @@ use std::fmt;
 use super::chance::Chance;
 use super::clock::{Face, NodeClock};
 use super::disk::{Disk, Ticket};
-use super::faults::{ClassSet, FaultPlan};
+use super::faults::{ClassSet, FaultPlan, Strikes};
 use super::net::{Envelope, Fate, Net, Verdict};
 use super::process::{Message, NodeId, Peer, describe};
 use super::queue::Queue;
@@ -87,6 +87,7 @@ pub(crate) struct Core<M: Message> {
     /// Messages that wait for a clogged link.
     pub(crate) clogged: Vec<(NodeId, NodeId, Queued<M>)>,
     pub(crate) intercept: Option<Interceptor<M>>,
+    pub(crate) strikes: Strikes,
 }
 
 impl<M: Message> Core<M> {
@@ -141,6 +142,7 @@ impl<M: Message> Core<M> {
             Verdict::Pass => self.net.fate(&envelope, self.now, &self.chance),
             Verdict::Delay(by) => match self.net.fate(&envelope, self.now, &self.chance) {
                 Fate::Arrives(at) => Fate::Arrives(at + by),
+                Fate::ArrivesTwice(at, again) => Fate::ArrivesTwice(at + by, again + by),
                 other => other,
             },
         };

@@ -86,7 +86,7 @@ fault_classes! {
     Clog = "clog",
     /// Per message delivered anywhere: nodes clog one after another and unclog in another order.
     Swizzle = "swizzle-clog",
-    /// Per event of a node: its process dies; what the operating system holds survives.
+    /// Per event of a node, as all of its kind at most once in 256 events: its process dies; what the operating system holds survives.
     Crash = "crash",
     /// Per event of a node: it loses power; what was not synced may be lost.
     PowerCut = "power-cut",
@@ -158,6 +158,43 @@ impl ClassSet {
 impl FromIterator<FaultClass> for ClassSet {
     fn from_iter<I: IntoIterator<Item = FaultClass>>(classes: I) -> Self {
         classes.into_iter().fold(Self::NONE, Self::with)
+    }
+}
+
+/// How often each class struck.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Strikes([u64; CLASSES]);
+
+impl Default for Strikes {
+    fn default() -> Self {
+        Self([0; CLASSES])
+    }
+}
+
+impl Strikes {
+    /// How often that class struck.
+    pub const fn of(&self, class: FaultClass) -> u64 {
+        self.0[class.index()]
+    }
+
+    /// How often any class struck that is more than drawn latency.
+    pub fn faults(&self) -> u64 {
+        let usual = [FaultClass::Latency, FaultClass::DiskLatency];
+        let classes = FaultClass::ALL
+            .iter()
+            .filter(|class| !usual.contains(class));
+        classes.map(|class| self.of(*class)).sum()
+    }
+
+    pub(crate) const fn count(&mut self, class: FaultClass) {
+        self.0[class.index()] += 1;
+    }
+
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.0
+            .iter_mut()
+            .zip(other.0)
+            .for_each(|(mine, theirs)| *mine += theirs);
     }
 }
 

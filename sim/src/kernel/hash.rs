@@ -45,7 +45,12 @@ impl Default for Digester {
 impl Digester {
     /// Mixes in one number.
     pub fn word(&mut self, word: u64) {
-        self.0 = mix(self.0, word, 0);
+        self.pair(word, 0);
+    }
+
+    /// Mixes in two numbers, for the price of one.
+    pub fn pair(&mut self, first: u64, second: u64) {
+        self.0 = mix(self.0, first, second);
     }
 
     /// Mixes in bytes, with their length.

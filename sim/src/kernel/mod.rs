@@ -35,7 +35,7 @@ pub use chance::{Chance, Drift, DriftKind, Rate};
 pub use choices::{Choice, ChoiceLog, ChoiceLogError, Series};
 pub use clock::NodeClock;
 pub use disk::{Disk, DiskCounts, DiskError, FileId, Ticket};
-pub use faults::{ClassSet, FaultClass, FaultPlan, Shape, Swarm};
+pub use faults::{ClassSet, FaultClass, FaultPlan, Shape, Strikes, Swarm};
 pub use hash::{Digest, Digester};
 pub use label::{Entity, Label};
 pub use net::{Envelope, Verdict};

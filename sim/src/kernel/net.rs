@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::chance::{Chance, Rate, StreamId};
 use super::faults::{
     ClassSet, FaultClass, FaultPlan, NET_DELAY, NET_DELAY_BY, NET_DUPLICATE, NET_DUPLICATE_LATENCY,
-    NET_LATENCY, NET_LOSS, NET_REORDER, NET_REPLY_LOSS, Shape,
+    NET_LATENCY, NET_LOSS, NET_REORDER, NET_REPLY_LOSS, Shape, Strikes,
 };
 use super::label::{Entity, Label};
 use super::process::{NodeId, Peer};
@@ -78,6 +78,7 @@ pub(crate) struct Net {
     least: i64,
     spread: u64,
     delay: u64,
+    pub(crate) strikes: Strikes,
 }
 
 impl Link {
@@ -113,6 +114,7 @@ impl Net {
             least: 0,
             spread: 0,
             delay: 0,
+            strikes: Strikes::default(),
         };
         net.set_shape(shape);
         net
@@ -214,7 +216,7 @@ impl Net {
     pub(crate) fn fate(&mut self, envelope: &Envelope, now: Time, chance: &Chance) -> Fate {
         let (from, to) = (envelope.from.node, envelope.to.node);
         let (least, spread, delay) = (self.least, self.spread, self.delay);
-        let link = self.link(from, to);
+        let link = &mut self.links[from.index() * self.stride + to.index()];
         if link.cuts > 0 {
             return Fate::Lost("cut");
         }
@@ -225,10 +227,12 @@ impl Net {
         if !link.faulty {
             return Fate::Arrives(link.in_order(Time(now.0 + least)));
         }
+        let (entity, streams) = (Entity::link(from, to), link.streams);
         let mut dice = Dice {
             chance,
-            entity: Entity::link(from, to),
-            streams: link.streams,
+            entity,
+            streams,
+            strikes: &mut self.strikes,
         };
         let fate = link.roll(&mut dice, envelope.reply, now, (least, spread, delay));
         link.streams = dice.streams;
@@ -246,22 +250,22 @@ impl Link {
     fn roll(&mut self, dice: &mut Dice<'_>, reply: bool, now: Time, of: (i64, u64, u64)) -> Fate {
         let (least, spread, delay) = of;
         let rates = self.rates;
-        if dice.roll(Die::Loss, rates.loss) {
+        if dice.strikes(Die::Loss, FaultClass::Loss, rates.loss) {
             return Fate::Lost("lost");
         }
-        if reply && dice.roll(Die::ReplyLoss, rates.reply_loss) {
+        if reply && dice.strikes(Die::ReplyLoss, FaultClass::ReplyLoss, rates.reply_loss) {
             return Fate::Lost("reply lost");
         }
         let mut at = Time(now.0 + least);
-        if dice.roll(Die::Delay, rates.delay) {
+        if dice.strikes(Die::Delay, FaultClass::Delay, rates.delay) {
             at.0 += dice.below(Die::DelayBy, delay);
-        } else if dice.sure_or_roll(rates.latency) {
+        } else if dice.is_drawn(rates.latency) {
             at.0 += dice.below(Die::Latency, spread);
         }
-        if !dice.roll(Die::Reorder, rates.reorder) {
+        if !dice.strikes(Die::Reorder, FaultClass::Reorder, rates.reorder) {
             at = self.in_order(at);
         }
-        if dice.roll(Die::Duplicate, rates.duplicate) {
+        if dice.strikes(Die::Duplicate, FaultClass::Duplicate, rates.duplicate) {
             let again = Time(at.0 + dice.below(Die::DuplicateLatency, spread.max(2)));
             return Fate::ArrivesTwice(at, again);
         }
@@ -297,6 +301,7 @@ struct Dice<'a> {
     chance: &'a Chance,
     entity: Entity,
     streams: Streams,
+    strikes: &'a mut Strikes,
 }
 
 impl Dice<'_> {
@@ -313,9 +318,21 @@ impl Dice<'_> {
         }
     }
 
+    fn strikes(&mut self, die: Die, class: FaultClass, rate: Rate) -> bool {
+        let struck = self.roll(die, rate);
+        if struck {
+            self.strikes.count(class);
+        }
+        struck
+    }
+
     /// Latency that is always drawn needs no die of its own to say so.
-    fn sure_or_roll(&mut self, rate: Rate) -> bool {
-        rate == Rate::ALWAYS || self.roll(Die::Latency, rate)
+    fn is_drawn(&mut self, rate: Rate) -> bool {
+        if rate != Rate::ALWAYS {
+            return self.strikes(Die::Latency, FaultClass::Latency, rate);
+        }
+        self.strikes.count(FaultClass::Latency);
+        true
     }
 
     fn below(&mut self, die: Die, span: u64) -> i64 {

@@ -110,15 +110,17 @@ pub(crate) const NETWORK_LABELS: (Label, Label) = (EPISODE, EPISODE_AT);
 const LEAST: Duration = Duration::from_millis(1);
 
 impl<M: Message> Core<M> {
-    pub(crate) fn restart_delay(&self, node: NodeId) -> Duration {
+    pub(crate) fn restart_delay(&mut self, node: NodeId) -> Duration {
         let Self { chance, plan, .. } = self;
         let delay = chance.choose_scaled(RESTART_AFTER, node, LEAST..plan.shape.restart_max);
         let immune = self.nodes[node.index()].immune;
         let slow = plan.rate_for(FaultClass::SlowStart, immune);
-        match chance.roll(SLOW_START, node, slow) {
-            true => delay + chance.choose_scaled(SLOW_START, node, LEAST..plan.shape.pause_max),
-            false => delay,
+        if !chance.roll(SLOW_START, node, slow) {
+            return delay;
         }
+        let longer = chance.choose_scaled(SLOW_START, node, LEAST..plan.shape.pause_max);
+        self.strikes.count(FaultClass::SlowStart);
+        delay + longer
     }
 
     pub(crate) fn pause_length(&self, node: NodeId) -> Duration {
@@ -143,6 +145,7 @@ impl<M: Message> Core<M> {
         if self.chance.roll(CLOCK_OFFSET, node, offset) {
             let by = self.jump_by(node, CLOCK_OFFSET);
             self.jump_clock(node, by);
+            self.strikes.count(FaultClass::ClockOffset);
         }
         let drift = self.plan.rate_for(FaultClass::ClockDrift, immune);
         if self.chance.roll(CLOCK_DRIFT, node, drift) {
@@ -151,6 +154,7 @@ impl<M: Message> Core<M> {
             let size = i32::try_from(size).unwrap_or(i32::MAX);
             let back = self.chance.choose(CLOCK_SIGN, node, &[1, 1]) == 1;
             self.set_drift(node, if back { -size } else { size });
+            self.strikes.count(FaultClass::ClockDrift);
         }
     }
 
@@ -186,6 +190,7 @@ impl<M: Message> Core<M> {
         if nodes.len() < 2 {
             return;
         }
+        self.strikes.count(class);
         match class {
             FaultClass::Swizzle => self.swizzle(&nodes),
             FaultClass::Clog => {

@@ -9,7 +9,7 @@ use super::chance::Chance;
 use super::clock::NodeClock;
 use super::core::{Act, Core, Event, Node, Queued, message_line};
 use super::disk::Disk;
-use super::faults::{CLOCK_JUMP, ClassSet, FaultClass, FaultPlan};
+use super::faults::{CLOCK_JUMP, ClassSet, FaultClass, FaultPlan, Strikes};
 use super::hash::mix;
 use super::net::{Envelope, Net, Verdict};
 use super::process::{Ctx, Message, NodeId, Peer, Process, describe};
@@ -159,6 +159,7 @@ impl<M: Message> World<M> {
             cancelled: 0,
             clogged: Vec::new(),
             intercept: None,
+            strikes: Strikes::default(),
         };
         Self {
             core,
@@ -327,19 +328,20 @@ impl<M: Message> World<M> {
         let strikes = node
             .sampler
             .after_event(&self.core.chance, NODE_LABELS, u64::from(id.0));
-        match strikes {
-            None => {}
-            Some(FaultClass::Crash) => self.crash_and_restart(id, CrashKind::Process),
-            Some(FaultClass::PowerCut) => self.crash_and_restart(id, CrashKind::Power),
-            Some(FaultClass::Pause) => {
+        let Some(class) = strikes else { return };
+        self.core.strikes.count(class);
+        match class {
+            FaultClass::Crash => self.crash_and_restart(id, CrashKind::Process),
+            FaultClass::PowerCut => self.crash_and_restart(id, CrashKind::Power),
+            FaultClass::Pause => {
                 let length = self.core.pause_length(id);
                 self.pause(id, length);
             }
-            Some(FaultClass::ClockJump) => {
+            FaultClass::ClockJump => {
                 let by = self.core.jump_by(id, CLOCK_JUMP);
                 self.core.jump_clock(id, by);
             }
-            Some(_) => self.core.fill_disk(id),
+            _ => self.core.fill_disk(id),
         }
     }
 
@@ -670,6 +672,29 @@ impl<M: Message> World<M> {
         let result = call(process.downcast_mut()?, &mut Ctx { core, me });
         self.after_event(node);
         Some(result)
+    }
+
+    /// How often each fault class struck.
+    pub fn strikes(&self) -> Strikes {
+        let mut all = self.core.strikes;
+        all.add(&self.core.net.strikes);
+        let disks = self.core.nodes.iter().filter_map(|node| node.disk.as_ref());
+        disks.for_each(|disk| all.add(&disk.strikes()));
+        all
+    }
+
+    /// Tells the trace something that is seen from outside: what a checker found, a phase of the
+    /// scenario.
+    pub fn note(&mut self, label: &'static str, digest: u64, text: impl FnOnce(&mut String)) {
+        let digest = super::trace::label_digest(label) ^ digest;
+        let line = Line {
+            kind: TraceKind::Note,
+            node: None,
+            peer: None,
+            digest,
+            label,
+        };
+        self.core.tracer.tell(line, text);
     }
 
     /// The hash over everything that happened, and over every choice made.

@@ -56,6 +56,17 @@ pub(crate) struct Pinger {
 const RETRY: u64 = 1;
 
 impl Pinger {
+    /// Asks a node so many times, whether or not it answers.
+    pub(crate) fn to(to: NodeId, rounds: u64) -> Self {
+        Self {
+            to,
+            rounds,
+            asked: 0,
+            seen: Seen::default(),
+            retry: true,
+        }
+    }
+
     fn ask(&mut self, ctx: &mut Ctx<'_, Talk>) {
         if self.asked == self.rounds {
             return;
@@ -108,6 +119,11 @@ pub(crate) fn talk(config: WorldConfig, seen: &Seen, rounds: u64) -> World<Talk>
     talk_with(config, seen, rounds, false)
 }
 
+/// Two nodes of which one asks every 50 ms, whatever becomes of the answers.
+pub(crate) fn chatter(config: WorldConfig, seen: &Seen, rounds: u64) -> World<Talk> {
+    talk_with(config, seen, rounds, true)
+}
+
 fn talk_with(config: WorldConfig, seen: &Seen, rounds: u64, retry: bool) -> World<Talk> {
     let mut world = World::new(config);
     let seen = seen.clone();
@@ -129,12 +145,7 @@ pub(crate) fn storm_world(chance: Chance) -> World<Talk> {
     let plan = FaultClass::ALL
         .iter()
         .fold(FaultPlan::calm(), |plan, class| plan.with(*class, often));
-    let mut world = talk_with(
-        WorldConfig::new(chance, plan),
-        &Seen::default(),
-        2_000,
-        true,
-    );
+    let mut world = chatter(WorldConfig::new(chance, plan), &Seen::default(), 2_000);
     world.storm();
     world
 }

@@ -5,6 +5,7 @@ use steadfast_proto::temporal::api::{
     history::v1::{HistoryEvent, history_event::Attributes as Evt},
 };
 
+use super::update;
 use crate::{
     event,
     nondeterminism::{Mismatch, NonDeterminismKind},
@@ -149,11 +150,6 @@ pub(crate) fn check(
             Evt::WorkflowPropertiesModifiedEventAttributes(_),
         )
         | (
-            Cmd::ProtocolMessageCommandAttributes(_),
-            Evt::WorkflowExecutionUpdateAcceptedEventAttributes(_)
-            | Evt::WorkflowExecutionUpdateCompletedEventAttributes(_),
-        )
-        | (
             Cmd::CompleteWorkflowExecutionCommandAttributes(_),
             Evt::WorkflowExecutionCompletedEventAttributes(_),
         )
@@ -169,6 +165,14 @@ pub(crate) fn check(
             Cmd::ContinueAsNewWorkflowExecutionCommandAttributes(_),
             Evt::WorkflowExecutionContinuedAsNewEventAttributes(_),
         ) => None,
+        (
+            Cmd::ProtocolMessageCommandAttributes(_),
+            Evt::WorkflowExecutionUpdateAcceptedEventAttributes(_),
+        ) if update::is_acceptance(command) => None,
+        (
+            Cmd::ProtocolMessageCommandAttributes(_),
+            Evt::WorkflowExecutionUpdateCompletedEventAttributes(_),
+        ) if !update::is_acceptance(command) => None,
         _ => return Err(different_command(command, event)),
     };
     match why {

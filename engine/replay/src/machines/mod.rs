@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 
+use prost_types::Timestamp;
 use steadfast_proto::temporal::api::{
     command::v1::{Command, command::Attributes as Cmd},
     enums::v1::CommandType,
@@ -14,19 +15,29 @@ use crate::{
     error::{Result, Trouble},
     event,
     language::{Job, Notes},
+    markers,
     nondeterminism::{Mismatch, NonDeterminismKind},
 };
 
 pub(crate) mod activity;
 pub(crate) mod check;
+pub(crate) mod child;
+pub(crate) mod external;
+pub(crate) mod local;
 pub(crate) mod timer;
+pub(crate) mod update;
 
 /// The kinds of operation that the code numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Op {
     Timer,
     Activity,
-    /// What the code gives no number: markers, upserts, the end of the run.
+    LocalActivity,
+    Child,
+    SignalExternal,
+    CancelExternal,
+    Update,
+    /// What the code gives no number: markers, upserts, the end of the run, cancel requests to children.
     Unnumbered,
 }
 
@@ -35,6 +46,11 @@ impl Op {
         match self {
             Self::Timer => "timer",
             Self::Activity => "activity",
+            Self::LocalActivity => "local activity",
+            Self::Child => "child workflow",
+            Self::SignalExternal => "signal to another workflow",
+            Self::CancelExternal => "cancel request to another workflow",
+            Self::Update => "update",
             Self::Unnumbered => "command",
         }
     }
@@ -68,6 +84,8 @@ pub(crate) struct Effects {
     /// Commands of the current activation, in order.
     pub(crate) fresh: VecDeque<Queued>,
     pub(crate) messages: Vec<Message>,
+    /// The workflow time at which a local activity ended.
+    pub(crate) move_time: Option<Timestamp>,
 }
 
 impl Effects {
@@ -91,6 +109,11 @@ impl Effects {
 pub(crate) enum Machine {
     Timer(timer::Timer),
     Activity(Box<activity::Activity>),
+    Local(Box<local::Local>),
+    Child(Box<child::Child>),
+    Signal(external::Signal),
+    Cancel(external::Cancel),
+    Update(Box<update::Update>),
 }
 
 impl Machine {
@@ -99,6 +122,10 @@ impl Machine {
         match self {
             Self::Timer(timer) => timer.state == timer::State::Unsent,
             Self::Activity(activity) => activity.state == activity::State::Unsent,
+            Self::Child(child) => child.state == child::State::Unsent,
+            Self::Signal(signal) => signal.state == external::State::Unsent,
+            // A local activity that is taken back leaves a marker all the same.
+            Self::Local(_) | Self::Cancel(_) | Self::Update(_) => false,
         }
     }
 
@@ -107,14 +134,28 @@ impl Machine {
         match self {
             Self::Timer(timer) => timer.state == timer::State::Done,
             Self::Activity(activity) => activity.state == activity::State::Done,
+            Self::Local(local) => local.state == local::State::Recorded,
+            Self::Child(child) => child.state == child::State::Done,
+            Self::Signal(signal) => signal.state == external::State::Done,
+            Self::Cancel(cancel) => cancel.state == external::State::Done,
+            Self::Update(update) => update.state == update::State::Done,
         }
     }
 
     /// Its command has become `event`; the two have been compared.
-    pub(crate) fn recorded(&mut self, event: &HistoryEvent) -> Result<()> {
+    pub(crate) fn recorded(&mut self, event: &HistoryEvent, ids_and_types: bool) -> Result<()> {
         match self {
             Self::Timer(timer) => timer.recorded(),
             Self::Activity(activity) => activity.recorded(event),
+            Self::Child(child) => child.recorded(event),
+            Self::Signal(signal) => signal.state = external::State::Sent,
+            Self::Cancel(cancel) => cancel.state = external::State::Sent,
+            Self::Update(update) => update.recorded(event)?,
+            Self::Local(local) => {
+                let marker = markers::local_activity_marker(event)
+                    .ok_or_else(|| unexpected(event, "a local activity"))?;
+                local.recorded(event, marker, ids_and_types)?;
+            }
         }
         Ok(())
     }
@@ -124,6 +165,11 @@ impl Machine {
         match self {
             Self::Timer(timer) => timer.outcome(event, effects),
             Self::Activity(activity) => activity.outcome(event, effects),
+            Self::Child(child) => child.outcome(event, effects),
+            Self::Signal(signal) => signal.outcome(event, effects),
+            Self::Cancel(cancel) => cancel.outcome(event, effects),
+            Self::Local(_) => Err(unexpected(event, "a local activity")),
+            Self::Update(_) => Err(unexpected(event, "an update")),
         }
     }
 }

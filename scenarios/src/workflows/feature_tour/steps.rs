@@ -261,10 +261,9 @@ async fn signal_workflow(ctx: &Context, id: &str, message: String) -> String {
 }
 
 fn attributes(ctx: &Context, keyword: Option<String>, int: Option<i64>) -> String {
-    ctx.upsert_search_attributes([
-        keyword.map_or_else(|| KEYWORD.value_unset(), |value| KEYWORD.value_set(value)),
-        int.map_or_else(|| INT.value_unset(), |value| INT.value_set(value)),
-    ]);
+    let keyword = keyword.map(|value| KEYWORD.value_set(value));
+    let int = int.map(|value| INT.value_set(value));
+    ctx.upsert_search_attributes(keyword.into_iter().chain(int));
     "attributes set".into()
 }
 

@@ -17,7 +17,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::chance::Chance;
-use super::faults::{ClassSet, FaultPlan};
+use super::faults::{ClassSet, FaultPlan, Strikes};
 use super::process::NodeId;
 use super::world::CrashKind;
 use state::State;
@@ -62,26 +62,12 @@ pub enum DiskError {
 /// How often a disk did what.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DiskCounts {
-    /// Writes and appends.
+    /// Writes and appends that were asked for.
     pub writes: u64,
+    /// Writes that failed, or found no room.
+    pub failed_writes: u64,
     /// Syncs that succeeded.
     pub syncs: u64,
-    /// Writes that failed.
-    pub failed_writes: u64,
-    /// Syncs that failed.
-    pub failed_syncs: u64,
-    /// Syncs that stalled.
-    pub stalls: u64,
-    /// Changes that a power cut undid.
-    pub lost_writes: u64,
-    /// Changes that a power cut tore.
-    pub torn_writes: u64,
-    /// Names that a power cut undid.
-    pub lost_names: u64,
-    /// Bits that flipped.
-    pub flipped_bits: u64,
-    /// Writes that went elsewhere.
-    pub misdirected_writes: u64,
 }
 
 type Syncs = Vec<(Ticket, Duration)>;
@@ -185,6 +171,10 @@ impl Disk {
     /// Flips one bit of what is durable, and of what is seen.
     pub fn flip_bit(&self, name: &str, offset: u64, bit: u8) -> Result<(), DiskError> {
         self.0.borrow_mut().flip_bit(name, offset, bit)
+    }
+
+    pub(crate) fn strikes(&self) -> Strikes {
+        self.0.borrow().strikes
     }
 
     pub(crate) fn set_full(&self, full: bool) {

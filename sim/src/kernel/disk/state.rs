@@ -9,7 +9,7 @@ use crate::kernel::chance::{Chance, Rate};
 use crate::kernel::faults::{
     ClassSet, DISK_CUT, DISK_KEPT, DISK_LATENCY, DISK_MISDIRECT, DISK_MISDIRECT_TO, DISK_PART,
     DISK_ROT, DISK_ROT_AT, DISK_STALL, DISK_SYNC, DISK_TORN, DISK_WRITE, FaultClass, FaultPlan,
-    Shape,
+    Shape, Strikes,
 };
 use crate::kernel::process::NodeId;
 use crate::kernel::time::nanos;
@@ -69,6 +69,7 @@ pub(super) struct State {
     asked: Syncs,
     faults: Faults,
     pub(super) counts: DiskCounts,
+    pub(super) strikes: Strikes,
 }
 
 impl State {
@@ -90,6 +91,7 @@ impl State {
             asked: Vec::new(),
             faults: Vec::new(),
             counts: DiskCounts::default(),
+            strikes: Strikes::default(),
         };
         state.set_plan(plan, immune);
         state
@@ -228,6 +230,9 @@ impl State {
                 .min(data.len().saturating_sub(1));
             self.put(file, offset, &data[..part]);
             self.counts.failed_writes += 1;
+            if broken {
+                self.strikes.count(FaultClass::WriteError);
+            }
             let label = if broken { "write failed" } else { "no space" };
             self.faults.push((label, part as u64));
             let failed = DiskError::Io { operation: "write" };
@@ -257,7 +262,7 @@ impl State {
         let sector = self
             .chance
             .choose_range(DISK_MISDIRECT_TO, self.node, 0..sectors as u64);
-        self.counts.misdirected_writes += 1;
+        self.strikes.count(FaultClass::Misdirect);
         self.faults.push(("misdirected write", sector));
         usize::try_from(sector).unwrap_or(0) * SECTOR + offset % SECTOR
     }
@@ -338,7 +343,7 @@ impl State {
         }
         self.file(file)
             .fail_sync(end, failure == Failure::DropsPages);
-        self.counts.failed_syncs += 1;
+        self.strikes.count(FaultClass::SyncError);
         self.faults.push(("sync failed", end));
         Err(DiskError::Io { operation: "sync" })
     }
@@ -362,13 +367,14 @@ impl State {
             ..
         } = self;
         if chance.roll(DISK_STALL, *node, rates.stall) {
-            self.counts.stalls += 1;
+            self.strikes.count(FaultClass::DiskStall);
             self.faults.push(("stall", 0));
             return chance.choose_scaled(DISK_STALL, *node, shape.sync_max..shape.stall_max);
         }
         if !chance.roll(DISK_LATENCY, *node, rates.latency) {
             return shape.sync;
         }
+        self.strikes.count(FaultClass::DiskLatency);
         let spread = nanos(shape.sync_max)
             .saturating_sub(nanos(shape.sync))
             .max(0);
@@ -397,7 +403,7 @@ impl State {
         for (op, kept) in ops.into_iter().zip(kept.prefix()) {
             match kept {
                 true => op.apply(&mut self.durable_names),
-                false => self.counts.lost_names += 1,
+                false => self.strikes.count(FaultClass::LostWrites),
             }
         }
         self.names.clone_from(&self.durable_names);
@@ -412,17 +418,17 @@ impl State {
         }
         let kept = self.kept(pending).0;
         let (chance, node, torn) = (&self.chance, self.node, self.rates.torn);
-        let counts = &mut self.counts;
+        let strikes = &mut self.strikes;
         self.files[file].power_cut(|i, op| {
             if !kept[i] {
-                counts.lost_writes += 1;
+                strikes.count(FaultClass::LostWrites);
                 return Kept::Lost;
             }
             let sectors = sectors(op);
             if sectors == 0 || !chance.roll(DISK_TORN, node, torn) {
                 return Kept::Whole;
             }
-            counts.torn_writes += 1;
+            strikes.count(FaultClass::TornWrites);
             Kept::Sectors(tear(chance, node, sectors))
         });
         let lost = kept.iter().filter(|kept| !**kept).count();
@@ -471,7 +477,7 @@ impl State {
             if let Some(place) = file.durable_mut().get_mut(byte) {
                 *place ^= 1 << (at % 8);
                 file.reload();
-                self.counts.flipped_bits += 1;
+                self.strikes.count(FaultClass::BitRot);
                 return self.faults.push(("bit rot", at));
             }
             byte -= file.seen().len();

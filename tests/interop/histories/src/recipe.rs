@@ -188,6 +188,10 @@ pub enum Step {
     /// Replaces the worker by one of another build.
     Deploy(Build),
     StopWorker,
+    /// Starts a worker in a process of its own (it cannot pass gates).
+    SpawnWorker,
+    /// Kills that process.
+    KillWorker,
     /// Polls a workflow task and never answers.
     SwallowTask,
     /// Waits until the execution (the last run of its chain) has closed.
@@ -215,6 +219,16 @@ const fn one() -> usize {
 
 const fn first() -> usize {
     1
+}
+
+impl Build {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Old => "old",
+            Self::Current => "current",
+            Self::Next => "next",
+        }
+    }
 }
 
 impl Case {

@@ -26,6 +26,7 @@ use temporalio_protos::temporal::api::{
 };
 use temporalio_sdk::{Runtime, workflow_replayer::WorkflowReplayer};
 use tokio::{
+    process::{Child, Command},
     sync::Semaphore,
     task::{JoinSet, LocalSet},
 };
@@ -52,13 +53,7 @@ struct Lab {
 pub async fn record(options: Options) -> anyhow::Result<ExitCode> {
     let book = options.book()?;
     std::fs::create_dir_all(&options.out)?;
-    let connection = Connection::connect(
-        ConnectionOptions::new(Url::from_str(&format!("http://{}", options.server))?)
-            .identity("recipe")
-            .build(),
-    )
-    .await?;
-    let client = Client::new(connection, ClientOptions::new("default").build())?;
+    let client = connect(&options.server).await?;
     let runtime = Runtime::from_current_tokio(Default::default())?;
     let slots = Arc::new(Semaphore::new(options.jobs.max(1)));
     let defaults = Arc::new(book.defaults);
@@ -108,6 +103,41 @@ pub async fn record(options: Options) -> anyhow::Result<ExitCode> {
     std::process::exit(i32::from(failed > 0));
 }
 
+/// Is the worker of one case, until it is killed.
+pub async fn work(options: Options) -> anyhow::Result<ExitCode> {
+    let book = options.book()?;
+    let name = options.rest.first().context("which case?")?;
+    let case = book
+        .cases
+        .into_iter()
+        .find(|case| case.name == *name)
+        .context("no such case")?;
+    let (case, defaults) = (Arc::new(case), Arc::new(book.defaults));
+    let gates = Gates::of(&case);
+    let client = connect(&options.server).await?;
+    let runtime = Runtime::from_current_tokio(Default::default())?;
+    LocalSet::new()
+        .run_until(async {
+            let scripted = Scripted::new(case.clone(), defaults, gates);
+            let build_id = format!("{}-0", case.build.name());
+            let running =
+                worker::start(&runtime, client, &case.name, case.build, build_id, scripted)?;
+            running.end().await?;
+            Ok(ExitCode::SUCCESS)
+        })
+        .await
+}
+
+async fn connect(server: &str) -> anyhow::Result<Client> {
+    let url = Url::from_str(&format!("http://{server}"))?;
+    let options = ConnectionOptions::new(url).identity("recipe").build();
+    let connection = Connection::connect(options).await?;
+    Ok(Client::new(
+        connection,
+        ClientOptions::new("default").build(),
+    )?)
+}
+
 /// One case under way.
 struct Run<'a> {
     lab: &'a Lab,
@@ -115,6 +145,8 @@ struct Run<'a> {
     gates: Gates,
     build: Build,
     worker: Option<worker::Running>,
+    deployed: u32,
+    spawned: Option<Child>,
 }
 
 impl<'a> Run<'a> {
@@ -127,6 +159,8 @@ impl<'a> Run<'a> {
             case,
             gates,
             worker: None,
+            deployed: 0,
+            spawned: None,
         };
         run.deploy(run.build).await?;
         let name = run.case.name.clone();
@@ -158,16 +192,13 @@ impl<'a> Run<'a> {
             self.gates.clone(),
         );
         let queue = &self.case.name;
-        let Lab {
-            runtime, client, ..
-        } = self.lab;
-        self.worker = Some(worker::start(
-            runtime,
-            client.clone(),
-            queue,
-            build,
-            activities,
-        )?);
+        // The SDK refuses a second worker of the same build on a queue, even when the first is
+        // gone: so builds are numbered.
+        self.deployed += 1;
+        let build_id = format!("{}-{}", build.name(), self.deployed);
+        let (runtime, client) = (&self.lab.runtime, self.lab.client.clone());
+        let worker = worker::start(runtime, client, queue, build, build_id, activities)?;
+        self.worker = Some(worker);
         self.build = build;
         Ok(())
     }
@@ -285,6 +316,11 @@ impl<'a> Run<'a> {
             }
             Step::Deploy(build) => self.deploy(build).await?,
             Step::SwallowTask => self.swallow_task().await?,
+            Step::SpawnWorker => self.spawned = Some(self.spawn_worker()?),
+            Step::KillWorker => {
+                let mut process = self.spawned.take().context("no worker was spawned")?;
+                process.kill().await?;
+            }
             Step::StopWorker => {
                 if let Some(old) = self.worker.take() {
                     old.stop().await?;
@@ -295,6 +331,16 @@ impl<'a> Run<'a> {
             }
         }
         Ok(())
+    }
+
+    fn spawn_worker(&self) -> anyhow::Result<Child> {
+        let Options { server, cases, .. } = &self.lab.options;
+        let child = Command::new(std::env::current_exe()?)
+            .args(["worker", "--server", server, &self.case.name, "--cases"])
+            .arg(cases)
+            .kill_on_drop(true)
+            .spawn()?;
+        Ok(child)
     }
 
     async fn swallow_task(&self) -> anyhow::Result<()> {
@@ -398,7 +444,7 @@ impl<'a> Run<'a> {
 }
 
 async fn show(options: &Options, id: &str, run_id: &str, path: &Path) -> anyhow::Result<()> {
-    let output = tokio::process::Command::new(&options.temporal)
+    let output = Command::new(&options.temporal)
         .args([
             "workflow",
             "show",

@@ -1,8 +1,9 @@
 //! The official worker, one per case and build.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use temporalio_client::Client;
+use temporalio_common::worker::WorkerDeploymentOptions;
 use temporalio_sdk::{
     Runtime, Worker, WorkerOptions,
     runtime::PollerBehavior,
@@ -54,8 +55,12 @@ pub struct Running {
 impl Running {
     pub async fn stop(self) -> anyhow::Result<()> {
         (self.stop)();
-        self.done.await?;
-        Ok(())
+        self.end().await
+    }
+
+    /// Runs on until something else ends it.
+    pub async fn end(self) -> anyhow::Result<()> {
+        Ok(self.done.await?)
     }
 }
 
@@ -64,12 +69,15 @@ pub fn start(
     client: Client,
     queue: &str,
     build: Build,
+    build_id: String,
     activities: Scripted,
 ) -> anyhow::Result<Running> {
     let options = register!(WorkerOptions::new(queue.to_owned()), build)
         .register_activities(activities)
         .workflow_task_poller_behavior(PollerBehavior::SimpleMaximum(2))
         .activity_task_poller_behavior(PollerBehavior::SimpleMaximum(2))
+        .deployment_options(WorkerDeploymentOptions::from_build_id(build_id))
+        .sticky_queue_schedule_to_start_timeout(Duration::from_secs(3))
         .client_identity_override(format!("worker of {queue}"))
         .build();
     let mut worker = Worker::new(runtime, client, options)?;
