@@ -81,8 +81,8 @@ fn a_trace_tells_what_happened_and_why() {
         [0, 0, 1, 3, 3]
     );
     assert_eq!(
-        events[3].to_string(),
-        "0.001s #4 <#3 n1>n0 Deliver pong: Pong(0)"
+        events[4].to_string(),
+        "0.001s #5 <#3 n1>n0 Deliver pong: Pong(0)"
     );
 }
 
