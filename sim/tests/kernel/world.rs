@@ -1,10 +1,8 @@
 //! The seeded world as its users see it: determinism, processes, clocks, pauses, playback.
 
-mod kernel_support;
-
 use std::time::Duration;
 
-use kernel_support::{Pinger, Ponger, Seen, storm_world, talk};
+use crate::support::{Pinger, Ponger, Seen, storm_world, talk};
 use steadfast_sim::kernel::{
     Chance, CrashKind, NodeState, Time, TraceBuffer, TraceKind, World, WorldConfig,
 };
