@@ -100,6 +100,18 @@ impl Run {
         self.history.is_open()
     }
 
+    /// Takes one event, `len` bytes long on the wire. A closed run has nothing pending.
+    pub(crate) fn apply_event(&mut self, event: &HistoryEvent, len: usize) {
+        self.history.apply(event, len);
+        if !self.is_open() {
+            self.task = None;
+            self.sticky = None;
+            self.activities.clear();
+            self.buffered.clear();
+            self.closing_attempted = false;
+        }
+    }
+
     /// Takes a record that is not [`Record::Created`].
     pub(crate) fn apply(&mut self, record: &Record) {
         match record {
@@ -107,7 +119,7 @@ impl Run {
             Record::Event(bytes) => {
                 let event =
                     HistoryEvent::decode(bytes.clone()).expect("a shard writes valid events");
-                self.history.apply(&event, bytes.len());
+                self.apply_event(&event, bytes.len());
             }
             Record::WorkflowTask(task) => self.task.clone_from(task),
             Record::Sticky(sticky) => self.sticky.clone_from(sticky),

@@ -54,6 +54,8 @@ pub struct HistoryState {
     pub close_time: Option<Timestamp>,
     /// The run that goes on after this one, if any.
     pub successor: Option<RunId>,
+    /// Whether a workflow task was ever scheduled: until then the run may be waiting for its first.
+    pub task_seen: bool,
     /// Started event of the last completed workflow task; 0 if none.
     pub previous_started: EventId,
     /// The last `WorkflowTaskCompleted`; 0 if none.
@@ -127,6 +129,7 @@ impl Default for HistoryState {
             status: WorkflowExecutionStatus::Running,
             close_time: None,
             successor: None,
+            task_seen: false,
             previous_started: EventId::NONE,
             last_completed_task: EventId::NONE,
             activities: BTreeMap::new(),
@@ -222,6 +225,7 @@ impl HistoryState {
         use WorkflowExecutionStatus as Status;
         match attributes {
             A::WorkflowExecutionStartedEventAttributes(start) => self.apply_start(time, start),
+            A::WorkflowTaskScheduledEventAttributes(_) => self.task_seen = true,
             A::WorkflowTaskCompletedEventAttributes(task) => {
                 self.previous_started = EventId(task.started_event_id);
                 self.last_completed_task = id;

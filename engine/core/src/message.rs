@@ -11,7 +11,6 @@
 use serde::{Deserialize, Serialize};
 use steadfast_proto::temporal::api::{
     common::v1::{Header, Payloads},
-    enums::v1::WorkflowExecutionStatus,
     failure::v1::Failure,
     query::v1::WorkflowQuery,
 };
@@ -197,17 +196,16 @@ pub enum OutboxWork {
         initiated: EventId,
         /// The workflow at the top of the tree.
         root: RunKey,
+        /// The child's fate if the parent is gone.
+        policy: ParentClosePolicy,
     },
-    /// The parent has recorded the child's start: schedule its first workflow task.
-    BeginChild {
-        /// The child's run.
-        run_id: RunId,
-    },
-    /// The parent closed before it recorded the child's start.
-    AbortChild {
-        /// The start's request id.
-        request_id: RequestId,
-        /// What the child's fate is.
+    /// The child's run exists: may it begin?
+    ChildCreated {
+        /// The parent's run that started the child.
+        parent_run: RunId,
+        /// The parent's `StartChildWorkflowExecutionInitiated`.
+        initiated: EventId,
+        /// The child's fate if the parent is gone.
         policy: ParentClosePolicy,
     },
     /// The parent closed.
@@ -299,13 +297,10 @@ pub struct OutboxAnswer {
 pub enum OutboxResult {
     /// Done, or nothing to do.
     Done,
-    /// The child's run exists.
-    ChildCreated {
-        /// Its run.
-        run_id: RunId,
-        /// Its state: it may be closed already.
-        status: WorkflowExecutionStatus,
-    },
+    /// The parent has recorded the child's start: its first workflow task may be scheduled.
+    Begin,
+    /// The parent has closed, or knows of another run: the parent close policy decides.
+    ParentGone,
     /// The child's id is taken.
     ChildExists,
     /// No such execution, or none that can take it.

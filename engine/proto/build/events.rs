@@ -3,6 +3,7 @@
 
 use std::{error::Error, fmt::Write as _};
 
+use crate::schema::camel;
 use prost_types::{DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorSet};
 
 /// A message whose `type` says which of its `attributes` are present.
@@ -147,10 +148,4 @@ fn message<'a>(
         .flat_map(|f| &f.message_type)
         .find(is_it)
         .ok_or("no such message")?)
-}
-
-/// `WORKFLOW_TASK_STARTED` or `workflow_task_started` as `WorkflowTaskStarted`.
-fn camel(snake: &str) -> String {
-    let word = |w: &str| w[..1].to_ascii_uppercase() + &w[1..].to_ascii_lowercase();
-    snake.split('_').map(word).collect()
 }

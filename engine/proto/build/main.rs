@@ -3,6 +3,7 @@
 //! in.
 
 mod events;
+mod schema;
 
 use std::{collections::BTreeSet, env, error::Error, fs, path::PathBuf};
 
@@ -21,6 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         without_comments(&set).encode_to_vec(),
     )?;
     fs::write(out.join("events.rs"), events::generate(&set)?)?;
+    fs::write(out.join("schema.rs"), schema::generate(&set)?)?;
     generate_messages(set)
 }
 

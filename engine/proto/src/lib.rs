@@ -20,6 +20,7 @@
 
 pub mod event;
 pub mod failure;
+pub mod json;
 pub mod payload;
 pub mod time;
 
