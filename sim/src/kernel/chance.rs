@@ -184,11 +184,9 @@ impl Chance {
         }
         let mut state = self.0.state.borrow_mut();
         let stream = state.stream(label, entity.into());
-        state.draw(
-            stream,
-            self.0.at.get(),
-            Alternatives::Weighted(weights, total),
-        ) as usize
+        let alternatives = Alternatives::Weighted(weights, total);
+        let value = state.draw(stream, self.0.at.get(), alternatives);
+        usize::try_from(value).expect("an index of the weights")
     }
 
     /// Chooses a number of the range; its start is what stands for nothing bad.

@@ -353,7 +353,7 @@ mod tests {
             .with(FaultClass::Loss, Rate::percent(8))
             .with(FaultClass::Crash, Rate::percent(1));
         let plans: Vec<_> = (0..64)
-            .map(|seed| Chance::seeded(seed))
+            .map(Chance::seeded)
             .map(|chance| Swarm::up_to(most.clone()).draw(&chance))
             .collect();
         for class in [FaultClass::Loss, FaultClass::Crash] {

@@ -609,6 +609,11 @@ impl<M: Message> World<M> {
         self.core.queue.next_time()
     }
 
+    /// How many events wait in the queue.
+    pub fn waiting(&self) -> usize {
+        self.core.queue.len()
+    }
+
     /// Whether faults are injected.
     pub const fn phase(&self) -> Phase {
         self.core.phase

@@ -139,7 +139,7 @@ impl State {
         if let Some(file) = self.names.get(name) {
             return Ok(*file);
         }
-        let file = FileId(u32::try_from(self.files.len()).expect("fewer than 2^32 files"));
+        let file = FileId(u32::try_from(self.files.len()).map_err(|_| DiskError::NoSpace)?);
         self.files.push(File::default());
         self.change_names(NameOp::Put(name.to_owned(), file));
         Ok(file)

@@ -1,10 +1,8 @@
 //! The seeded world as its users see it: determinism, processes, clocks, pauses, playback.
 
-mod kernel_support;
-
 use std::time::Duration;
 
-use kernel_support::{Pinger, Ponger, Seen, storm_world, talk};
+use crate::support::{Pinger, Ponger, Seen, storm_world, talk};
 use steadfast_sim::kernel::{
     Chance, CrashKind, NodeState, Time, TraceBuffer, TraceKind, World, WorldConfig,
 };
@@ -81,8 +79,8 @@ fn a_trace_tells_what_happened_and_why() {
         [0, 0, 1, 3, 3]
     );
     assert_eq!(
-        events[3].to_string(),
-        "0.001s #4 <#3 n1>n0 Deliver pong: Pong(0)"
+        events[4].to_string(),
+        "0.001s #5 <#3 n1>n0 Deliver pong: Pong(0)"
     );
 }
 

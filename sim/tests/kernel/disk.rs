@@ -1,8 +1,6 @@
 //! What a power cut, a crash and a failing device leave of a disk.
 
-mod kernel_support;
-
-use kernel_support::{Seen, Talk, talk};
+use crate::support::{Seen, Talk, talk};
 use proptest::prelude::*;
 use steadfast_sim::kernel::{
     Chance, CrashKind, Disk, DiskError, FaultClass, FaultPlan, FileId, NodeId, Rate, World,

@@ -1,11 +1,9 @@
 //! Every fault class strikes when it is on and never when it is off; removing choices is harmless;
 //! the calm heals.
 
-mod kernel_support;
-
 use std::time::Duration;
 
-use kernel_support::{Pinger, Seen, Talk, chatter, storm_world, talk};
+use crate::support::{Pinger, Seen, Talk, chatter, storm_world, talk};
 use proptest::prelude::*;
 use steadfast_sim::kernel::{
     Chance, ChoiceLog, DriftKind, Entity, FaultClass, FaultPlan, NodeId, NodeSpec, NodeState,
