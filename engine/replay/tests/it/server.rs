@@ -384,6 +384,11 @@ fn unpack<M: prost::Message + Default>(any: &Any) -> M {
 pub(crate) fn names(commands: &[Command]) -> Vec<&'static str> {
     commands
         .iter()
-        .map(|command| command.command_type().as_str_name())
+        .map(|command| {
+            command
+                .command_type()
+                .as_str_name()
+                .trim_start_matches("COMMAND_TYPE_")
+        })
         .collect()
 }
