@@ -18,6 +18,8 @@ fn documents() -> Vec<(String, String)> {
     let paths = entries.map(|entry| entry.expect("the folder can be listed").path());
     paths
         .filter(|path| path.extension().is_some_and(|e| e == "json"))
+        // The list of what each history shows is beside them.
+        .filter(|path| path.file_name().is_some_and(|name| name != "cases.json"))
         .map(|path| {
             let text = fs::read_to_string(&path).expect("a history is text");
             (path.display().to_string(), text)
