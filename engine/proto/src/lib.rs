@@ -34,6 +34,13 @@ pub mod time;
     clippy::allow_attributes_without_reason,
     reason = "generated at build time from Temporal's descriptors"
 )]
+#[cfg_attr(
+    feature = "grpc",
+    expect(
+        unused_qualifications,
+        reason = "generated services name everything in full"
+    )
+)]
 mod generated {
     include!(concat!(env!("OUT_DIR"), "/temporal.rs"));
 }

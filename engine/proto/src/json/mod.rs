@@ -25,12 +25,12 @@
 //!
 //! # Why not a library
 //!
-//! `prost-reflect` writes the same text (tests hold both against each other) at a tenth of the
-//! speed, after decoding its pool of descriptors in every process; its errors have no path, and
-//! told to pass over unknown fields it silently reads unknown enum values as zero. `pbjson`
-//! generates two implementations per message, four times the code of the messages themselves, reads
-//! no older form and has no paths either. Walking our own tables serves all messages with one
-//! reader and one writer.
+//! `prost-reflect` writes the same text (tests hold both against each other), but at a third of the
+//! speed and reads at a fifth of it: 31 and 17 MB/s where this does 101 and 79, with equally modest
+//! optimisation. It decodes its pool of descriptors in every process (30 ms), its errors have no path,
+//! and told to pass over unknown fields it silently reads unknown enum values as zero. `pbjson`
+//! generates two implementations per message, reads no older form and has no paths either. Walking
+//! our own tables serves all messages with one reader and one writer.
 
 mod error;
 mod history;
