@@ -148,7 +148,7 @@ mod in_madsim {
         let sleepers: Vec<_> = (0..10_u8)
             .map(|i| {
                 let node = world.create_node().name(format!("idle-{i}")).build();
-                node.spawn(madsim::time::sleep(length))
+                node.spawn(async move { madsim::time::sleep(length).await })
             })
             .collect();
         world.block_on(async move {

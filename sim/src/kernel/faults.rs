@@ -86,6 +86,8 @@ fault_classes! {
     Clog = "clog",
     /// Per message delivered anywhere: nodes clog one after another and unclog in another order.
     Swizzle = "swizzle-clog",
+    /// Per message delivered anywhere: several nodes lose power together.
+    Blackout = "blackout",
     /// Per event of a node, as all of its kind at most once in 256 events: its process dies; what the operating system holds survives.
     Crash = "crash",
     /// Per event of a node: it loses power; what was not synced may be lost.
@@ -353,7 +355,7 @@ mod tests {
             .with(FaultClass::Loss, Rate::percent(8))
             .with(FaultClass::Crash, Rate::percent(1));
         let plans: Vec<_> = (0..64)
-            .map(|seed| Chance::seeded(seed))
+            .map(Chance::seeded)
             .map(|chance| Swarm::up_to(most.clone()).draw(&chance))
             .collect();
         for class in [FaultClass::Loss, FaultClass::Crash] {

@@ -139,7 +139,7 @@ impl State {
         if let Some(file) = self.names.get(name) {
             return Ok(*file);
         }
-        let file = FileId(u32::try_from(self.files.len()).expect("fewer than 2^32 files"));
+        let file = FileId(u32::try_from(self.files.len()).map_err(|_| DiskError::NoSpace)?);
         self.files.push(File::default());
         self.change_names(NameOp::Put(name.to_owned(), file));
         Ok(file)
@@ -168,6 +168,13 @@ impl State {
 
     pub(super) fn sync_dir(&mut self) -> Result<(), DiskError> {
         self.alive()?;
+        if self.roll_failure() != Failure::None {
+            self.strikes.count(FaultClass::SyncError);
+            self.faults.push(("directory sync failed", 0));
+            return Err(DiskError::Io {
+                operation: "sync the directory",
+            });
+        }
         for op in std::mem::take(&mut self.pending_names) {
             op.apply(&mut self.durable_names);
         }
