@@ -287,16 +287,19 @@ impl<D: Disk> Embedded<D> {
 
     /// Fails all that waits, and goes back to what is durable.
     fn fail(&mut self, error: &DiskError, ended: &mut Vec<Commit>) {
+        let mut opened = Vec::new();
         for waiting in self.waiting.drain(..) {
+            let Some(ticket) = waiting.ticket else {
+                opened.push(waiting.shard);
+                continue;
+            };
             if let Some(shard) = self.shards.get_mut(waiting.shard.0 as usize)
                 && waiting.refused.is_none()
             {
                 shard.poisoned = true;
             }
-            if let Some(ticket) = waiting.ticket {
-                let failed = || CommitError::Failed(error.to_string());
-                ended.push((ticket, Err(waiting.refused.unwrap_or_else(failed))));
-            }
+            let failed = || CommitError::Failed(error.to_string());
+            ended.push((ticket, Err(waiting.refused.unwrap_or_else(failed))));
         }
         self.in_flight = 0;
         self.outstanding = 0;
@@ -307,6 +310,29 @@ impl<D: Disk> Embedded<D> {
         }
         self.carry_over()
             .expect("these frames were read before, at opening");
+        self.write_epochs_again(opened);
+    }
+
+    /// An owner who has submitted nothing yet has lost nothing: his epoch is written with the next group.
+    fn write_epochs_again(&mut self, mut opened: Vec<ShardId>) {
+        opened.sort_unstable();
+        opened.dedup();
+        for shard in opened {
+            let index = &self.shards[shard.0 as usize];
+            if !index.poisoned {
+                self.write_epoch(shard, index.epoch);
+            }
+        }
+    }
+
+    fn write_epoch(&mut self, shard: ShardId, epoch: Epoch) {
+        self.log.append(|out| frame::put_epoch(out, shard, epoch));
+        self.wait(Waiting {
+            ticket: None,
+            shard,
+            high: None,
+            refused: None,
+        });
     }
 
     /// Reads a frame's payload.
@@ -368,13 +394,7 @@ impl<D: Disk> Store for Embedded<D> {
         index.epoch = epoch;
         index.poisoned = false;
         let high = index.high;
-        self.log.append(|out| frame::put_epoch(out, shard, epoch));
-        self.wait(Waiting {
-            ticket: None,
-            shard,
-            high: None,
-            refused: None,
-        });
+        self.write_epoch(shard, epoch);
         Ok(Recovered { epoch, high })
     }
 
