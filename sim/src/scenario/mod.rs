@@ -4,13 +4,26 @@
 //! every duration a [`Duration`]. Where a field is a [`Span`], each run chooses a value from it.
 //! The file format is documented in `docs/scenarios.md`.
 
+pub mod cel;
+mod expect;
+mod faults;
+mod mistake;
+mod parse;
+mod read;
+mod text;
 mod view;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use serde_json::Value;
 
+pub use cel::Condition;
+pub use expect::{Judged, judge};
+pub use mistake::{Mistake, Mistakes};
+pub use parse::load;
+pub use text::{duration_text, parse_duration, parse_rate};
 pub use view::{EntryView, FaultsView, LedgerView, RunView, TimeView, View};
 
 use crate::kernel::{FaultPlan, Rate};
@@ -273,6 +286,21 @@ pub enum OperationKind {
     },
 }
 
+impl fmt::Display for OperationKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Signal { target, signal, .. } => write!(f, "signal {signal} to {}", target.id),
+            Self::SignalWithStart { target, signal, .. } => {
+                write!(f, "signal-with-start {signal} to {}", target.id)
+            }
+            Self::Query { target, query, .. } => write!(f, "query {query} of {}", target.id),
+            Self::Cancel { target, .. } => write!(f, "cancel {}", target.id),
+            Self::Terminate { target, .. } => write!(f, "terminate {}", target.id),
+            Self::Deploy { build, .. } => write!(f, "deploy {build}"),
+        }
+    }
+}
+
 /// Whom an operation is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
@@ -376,10 +404,10 @@ impl ClusterFault {
 pub struct Expectation {
     /// Names it in reports.
     pub name: String,
-    /// The CEL expression that says in which runs it applies; absent means in all.
-    pub when: Option<String>,
-    /// The CEL expression that must be true then.
-    pub that: String,
+    /// Says in which runs it applies; absent means in all.
+    pub when: Option<Condition>,
+    /// What must be true then.
+    pub that: Condition,
 }
 
 /// Puts the number of an instance in the place of every `{n}`.

@@ -5,7 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::ser::{SerializeMap, SerializeSeq};
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 /// A run of a scenario, as it looked at its end.
@@ -38,6 +39,7 @@ pub struct RunView {
     /// The attempt of the workflow's own retry policy, from 1.
     pub attempt: i64,
     /// What it returned; null unless it completed with a JSON payload.
+    #[serde(serialize_with = "whole_numbers")]
     pub result: Value,
     /// The message of the failure with which it closed, or an empty text.
     pub failure: String,
@@ -105,4 +107,37 @@ pub struct FaultsView {
     pub total: i64,
     /// How often each class struck; every class is there.
     pub by_class: BTreeMap<String, i64>,
+}
+
+/// Writes JSON in such a way that every whole number is a signed one: expressions would otherwise
+/// refuse to add 1 to it.
+fn whole_numbers<S: Serializer>(value: &Value, out: S) -> Result<S::Ok, S::Error> {
+    struct Whole<'a>(&'a Value);
+    impl Serialize for Whole<'_> {
+        fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+            whole_numbers(self.0, out)
+        }
+    }
+    match value {
+        Value::Number(number) => match (number.as_i64(), number.as_f64()) {
+            (Some(whole), _) => out.serialize_i64(whole),
+            (None, Some(float)) => out.serialize_f64(float),
+            (None, None) => number.serialize(out),
+        },
+        Value::Array(items) => {
+            let mut list = out.serialize_seq(Some(items.len()))?;
+            for item in items {
+                list.serialize_element(&Whole(item))?;
+            }
+            list.end()
+        }
+        Value::Object(fields) => {
+            let mut map = out.serialize_map(Some(fields.len()))?;
+            for (key, field) in fields {
+                map.serialize_entry(key, &Whole(field))?;
+            }
+            map.end()
+        }
+        other => other.serialize(out),
+    }
 }
