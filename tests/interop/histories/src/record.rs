@@ -7,10 +7,11 @@ use std::{
 use anyhow::{Context, bail, ensure};
 use serde_json::Value;
 use temporalio_client::{
-    ActivityIdentifier, Client, ClientOptions, Connection, ConnectionOptions, UntypedQuery,
-    UntypedSignal, UntypedWorkflowHandle, Url, WorkflowCancelOptions, WorkflowExecutionInfo,
-    WorkflowFetchHistoryOptions, WorkflowQueryOptions, WorkflowSignalOptions, WorkflowStartOptions,
-    WorkflowTerminateOptions, grpc::WorkflowService,
+    ActivityIdentifier, Client, ClientOptions, Connection, ConnectionOptions,
+    HistoryEventFilterType, UntypedQuery, UntypedSignal, UntypedWorkflowHandle, Url,
+    WorkflowCancelOptions, WorkflowExecutionInfo, WorkflowFetchHistoryOptions,
+    WorkflowQueryOptions, WorkflowSignalOptions, WorkflowStartOptions, WorkflowTerminateOptions,
+    grpc::WorkflowService,
 };
 use temporalio_common::{
     MemoValues, RetryPolicy, UntypedWorkflow,
@@ -39,8 +40,8 @@ use crate::{
 };
 
 /// No case takes longer; one that does has gone wrong.
-const PATIENCE: Duration = Duration::from_secs(60);
-const GLANCE: Duration = Duration::from_millis(40);
+const PATIENCE: Duration = Duration::from_secs(120);
+const GLANCE: Duration = Duration::from_millis(80);
 
 struct Lab {
     client: Client,
@@ -99,7 +100,7 @@ pub async fn record(options: Options) -> anyhow::Result<ExitCode> {
             failed
         })
         .await;
-    // Activities that hang on purpose would keep the workers from an orderly end.
+    // At once: activities that hang on purpose would keep the workers from an orderly end.
     std::process::exit(i32::from(failed > 0));
 }
 
@@ -421,7 +422,7 @@ impl<'a> Run<'a> {
                 .and_then(|event| event.attributes.as_ref())
                 .and_then(close)
             {
-                None => tokio::time::sleep(GLANCE).await,
+                None => self.await_close(id, &run_id).await?,
                 Some(next) if seen == run || next.is_empty() => return Ok((run_id, events)),
                 Some(next) => {
                     run_id = next;
@@ -431,11 +432,38 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Waits for a run to close, or for as long as the server likes to be asked.
+    async fn await_close(&self, id: Option<&str>, run_id: &str) -> anyhow::Result<()> {
+        let options = WorkflowFetchHistoryOptions::builder()
+            .wait_new_event(true)
+            .event_filter_type(HistoryEventFilterType::CloseEvent)
+            .build();
+        let handle = self.handle(id, Some(run_id));
+        handle.fetch_history(options).into_events().await?;
+        Ok(())
+    }
+
+    /// A task that times out although the recipe does not wait for that: the machine was too slow.
+    fn check_in_time(&self, events: &[HistoryEvent]) -> anyhow::Result<()> {
+        let planned = self.case.steps.iter().any(|step| {
+            matches!(step, Step::AwaitEvent { r#type, .. } if r#type == "WORKFLOW_TASK_TIMED_OUT")
+        });
+        let happened = events
+            .iter()
+            .any(|event| event.event_type() == EventType::WorkflowTaskTimedOut);
+        ensure!(
+            planned || !happened,
+            "a workflow task timed out; try again when less is going on"
+        );
+        Ok(())
+    }
+
     /// Writes one history as the official command line prints it, after the official replayer has
     /// accepted it.
     async fn export(&self, export: Export) -> anyhow::Result<()> {
         let id = export.id.as_deref();
         let (run_id, events) = self.closed(id, export.run).await?;
+        self.check_in_time(&events)?;
         replay(&*worker::replayer(self.build)?, events).await?;
         let id = id.unwrap_or(&self.case.name);
         let path = self.lab.options.out.join(format!("{}.json", export.file));
