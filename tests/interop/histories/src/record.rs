@@ -180,6 +180,10 @@ impl<'a> Run<'a> {
                 .await
                 .with_context(|| format!("export of {file}"))?;
         }
+        // Without waiting: an activity may hang on purpose.
+        if let Some(worker) = &run.worker {
+            worker.begin_to_stop();
+        }
         Ok(())
     }
 

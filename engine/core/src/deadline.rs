@@ -1,0 +1,151 @@
+//! Everything that time does to a run: one list, fired in order of time.
+
+use steadfast_proto::temporal::api::enums::v1::TimeoutType;
+
+use crate::{
+    chain::Ending,
+    execution::Run,
+    ids::{EventId, TimerId},
+    time::Timestamp,
+    tx::Tx,
+};
+
+/// Why a deadline stands.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DeadlineReason {
+    /// The chain of runs is out of time.
+    ExecutionTimeout,
+    /// The run is out of time.
+    RunTimeout,
+    /// The first workflow task's delay is over.
+    FirstWorkflowTask,
+    /// A timer fires.
+    Timer(TimerId),
+    /// The workflow task is out of time.
+    WorkflowTask(TimeoutKind),
+    /// An activity or its attempt is out of time.
+    Activity(EventId, TimeoutKind),
+    /// An activity's next attempt is due.
+    ActivityRetry,
+    /// Messages without an answer are sent again.
+    Resend,
+}
+
+/// Temporal's timeout types, in an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TimeoutKind {
+    /// One attempt on a worker.
+    StartToClose,
+    /// One attempt's wait for a worker.
+    ScheduleToStart,
+    /// All attempts together.
+    ScheduleToClose,
+    /// The pause between two heartbeats.
+    Heartbeat,
+}
+
+impl TimeoutKind {
+    fn of(wire: TimeoutType) -> Self {
+        match wire {
+            TimeoutType::StartToClose | TimeoutType::Unspecified => Self::StartToClose,
+            TimeoutType::ScheduleToStart => Self::ScheduleToStart,
+            TimeoutType::ScheduleToClose => Self::ScheduleToClose,
+            TimeoutType::Heartbeat => Self::Heartbeat,
+        }
+    }
+
+    fn wire(self) -> TimeoutType {
+        match self {
+            Self::StartToClose => TimeoutType::StartToClose,
+            Self::ScheduleToStart => TimeoutType::ScheduleToStart,
+            Self::ScheduleToClose => TimeoutType::ScheduleToClose,
+            Self::Heartbeat => TimeoutType::Heartbeat,
+        }
+    }
+}
+
+impl Tx<'_> {
+    /// Fires all that is due, in order of time.
+    pub(crate) fn fire_due(&mut self) {
+        while let Some((at, reason)) = self.next_due() {
+            if at > self.now {
+                break;
+            }
+            self.fire(&reason);
+        }
+    }
+
+    fn fire(&mut self, reason: &DeadlineReason) {
+        match reason {
+            DeadlineReason::ExecutionTimeout => {
+                self.close(Ending::TimedOut { whole_chain: true }, EventId::NONE);
+            }
+            DeadlineReason::RunTimeout => {
+                self.close(Ending::TimedOut { whole_chain: false }, EventId::NONE);
+            }
+            DeadlineReason::FirstWorkflowTask => self.schedule_task(1, self.now),
+            DeadlineReason::Timer(id) => self.fire_timer(id),
+            DeadlineReason::WorkflowTask(kind) => self.time_out_task(kind.wire()),
+            DeadlineReason::Activity(id, kind) => self.time_out_activity(*id, kind.wire()),
+            DeadlineReason::ActivityRetry | DeadlineReason::Resend => {}
+        }
+    }
+
+    /// What time does next to the run in hand.
+    pub(crate) fn next_due(&self) -> Option<(Timestamp, DeadlineReason)> {
+        if !self.run.is_open() || self.run.history.next_event == EventId::FIRST {
+            return None;
+        }
+        let timer = self
+            .next_timer()
+            .map(|(at, id)| (at, DeadlineReason::Timer(id)));
+        let activity = self
+            .next_activity_timeout()
+            .map(|(at, id, kind)| (at, DeadlineReason::Activity(id, TimeoutKind::of(kind))));
+        [fixed(&self.run), timer, activity]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+}
+
+/// The deadlines that a run has at most one of each.
+fn fixed(run: &Run) -> Option<(Timestamp, DeadlineReason)> {
+    let history = &run.history;
+    let chain = history
+        .chain_expires()
+        .map(|at| (at, DeadlineReason::ExecutionTimeout));
+    let own = history
+        .run_expires()
+        .map(|at| (at, DeadlineReason::RunTimeout));
+    let first = (!history.task_seen && run.begun && run.task.is_none())
+        .then(|| (history.execution_time(), DeadlineReason::FirstWorkflowTask));
+    let task = run
+        .task
+        .as_deref()
+        .and_then(crate::workflow_task::WorkflowTask::deadline)
+        .map(|(at, kind)| (at, DeadlineReason::WorkflowTask(TimeoutKind::of(kind))));
+    [chain, own, first, task].into_iter().flatten().min()
+}
+
+/// When a run that is not in memory has to be looked at: its next deadline, or at once if an attempt waits for a
+/// poller.
+pub(crate) fn sleeps_until(run: &Run) -> Option<Timestamp> {
+    if !run.is_open() {
+        return None;
+    }
+    let timer = run.history.timer_queue.first().map(|(at, _, _)| *at);
+    let activities = run.activities.iter().filter_map(|(id, state)| {
+        let timeout = state
+            .deadline(run.history.activities.get(id)?)
+            .map(|(at, _)| at);
+        let dispatch = state.started.is_none().then_some(state.scheduled);
+        timeout.into_iter().chain(dispatch).min()
+    });
+    fixed(run)
+        .map(|(at, _)| at)
+        .into_iter()
+        .chain(timer)
+        .chain(activities)
+        .min()
+}

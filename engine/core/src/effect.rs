@@ -1,0 +1,262 @@
+//! What a step wants done once it is durable.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use steadfast_proto::temporal::api::{
+    common::v1::{Header, Payloads, Priority},
+    enums::v1::WorkflowExecutionStatus,
+    failure::v1::Failure,
+    query::v1::WorkflowQuery,
+    workflowservice::v1::DescribeWorkflowExecutionResponse,
+};
+
+use crate::{
+    ids::{ActivityId, Epoch, EventId, ExecutionKey, RunId, RunKey, ShardId, TaskQueueName},
+    message::Envelope,
+    policy::RetryPolicy,
+    record::Batch,
+    time::Timestamp,
+    token::TaskToken,
+};
+
+/// Where an answer goes: a number that the owner made for one waiting caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ReplyTo(pub u64);
+
+/// The outcome of one step. Submit `batch`; carry out `effects` in order once it, and every earlier batch of the
+/// shard, is durable — also when `batch` has no entries.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Effects {
+    /// What to make durable.
+    pub batch: Batch,
+    /// What to do then.
+    pub effects: Vec<Effect>,
+}
+
+impl Effects {
+    /// An empty outcome, for [`crate::Shard::step`] to fill.
+    #[must_use]
+    pub fn new(shard: ShardId, epoch: Epoch) -> Self {
+        let batch = Batch {
+            shard,
+            epoch,
+            high: Timestamp::EPOCH,
+            entries: Vec::new(),
+        };
+        Self {
+            batch,
+            effects: Vec::new(),
+        }
+    }
+}
+
+/// One thing to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Answer a caller.
+    Reply(ReplyTo, Result<Reply, Rejection>),
+    /// Tell another machine; it may be lost.
+    Send(Box<Envelope>),
+    /// Fetch this execution from the store and hand it in as [`crate::input::InputEvent::Loaded`].
+    Load(ExecutionKey),
+}
+
+/// Answers. Where an answer contains history it names the range, and the owner fills it in from the store.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reply {
+    /// A run was started, or was there.
+    Started(Started),
+    /// Taken.
+    Done,
+    /// A workflow task for a poller, or with the reply to a completion.
+    WorkflowTask(Box<WorkflowTaskReply>),
+    /// A query for a poller.
+    QueryTask(Box<QueryTaskReply>),
+    /// An activity task for a poller.
+    ActivityTask(Box<ActivityTaskReply>),
+    /// The long poll ended without a task.
+    NoTask,
+    /// A workflow task was completed.
+    WorkflowTaskCompleted {
+        /// The next one, if the worker asked for it and there is one.
+        next: Option<Box<WorkflowTaskReply>>,
+        /// Activities that the worker is to run at once.
+        activities: Vec<ActivityTaskReply>,
+        /// Where the worker's copy of the history must go back to; 0 if nowhere.
+        reset_to: EventId,
+    },
+    /// A heartbeat was taken.
+    Heartbeat {
+        /// The workflow wants the activity to stop.
+        cancel_requested: bool,
+    },
+    /// A query was answered.
+    Query(Option<Payloads>),
+    /// A query was refused because of the run's state.
+    QueryRejected(WorkflowExecutionStatus),
+    /// A run's state.
+    Describe(Box<DescribeWorkflowExecutionResponse>),
+    /// A piece of history.
+    History(HistoryReply),
+}
+
+/// A run was started, or was there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Started {
+    /// The run.
+    pub run_id: RunId,
+    /// The first run of its chain.
+    pub first_run: RunId,
+    /// Whether this request (or an earlier copy of it) started it.
+    pub started: bool,
+    /// Its state.
+    pub status: WorkflowExecutionStatus,
+}
+
+/// Events `first..=last` of a run; empty if `last < first`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventRange {
+    /// The first event.
+    pub first: EventId,
+    /// The last event.
+    pub last: EventId,
+}
+
+/// A workflow task.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WorkflowTaskReply {
+    /// To be given back with the answer.
+    pub token: TaskToken,
+    /// The name of the code to run.
+    pub workflow_type: String,
+    /// The run's normal queue.
+    pub task_queue: TaskQueueName,
+    /// The started event of the last completed workflow task; 0 if none.
+    pub previous_started: EventId,
+    /// This task's started event.
+    pub started: EventId,
+    /// Which attempt, from 1.
+    pub attempt: u32,
+    /// When it was scheduled.
+    pub scheduled_time: Timestamp,
+    /// When it was started.
+    pub started_time: Timestamp,
+    /// The part of the history that the worker needs.
+    pub history: EventRange,
+    /// Encoded events that are not (yet) in the history: those of a transient task.
+    pub suffix: Vec<Bytes>,
+    /// Queries to answer along with it.
+    pub queries: BTreeMap<String, WorkflowQuery>,
+}
+
+/// A query for an idle run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QueryTaskReply {
+    /// To be given back with the answer.
+    pub token: Bytes,
+    /// Whose state.
+    pub run: RunKey,
+    /// The name of the code to run.
+    pub workflow_type: String,
+    /// The run's normal queue.
+    pub task_queue: TaskQueueName,
+    /// The started event of the last completed workflow task.
+    pub previous_started: EventId,
+    /// The part of the history that the worker needs.
+    pub history: EventRange,
+    /// Name and arguments.
+    pub query: WorkflowQuery,
+}
+
+/// An activity task.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ActivityTaskReply {
+    /// To be given back with the answer.
+    pub token: TaskToken,
+    /// The name of the workflow's code.
+    pub workflow_type: String,
+    /// The id that the workflow gave it.
+    pub activity_id: ActivityId,
+    /// The name of the code to run.
+    pub activity_type: String,
+    /// Its arguments.
+    pub input: Option<Payloads>,
+    /// Headers for interceptors.
+    pub header: Option<Header>,
+    /// What the last attempt's last heartbeat said.
+    pub heartbeat_details: Option<Payloads>,
+    /// When the activity was scheduled.
+    pub scheduled_time: Timestamp,
+    /// When this attempt was scheduled.
+    pub attempt_scheduled_time: Timestamp,
+    /// When it was started.
+    pub started_time: Timestamp,
+    /// Which attempt, from 1.
+    pub attempt: u32,
+    /// Bound on all attempts together.
+    pub schedule_to_close: std::time::Duration,
+    /// Bound on this attempt.
+    pub start_to_close: std::time::Duration,
+    /// Longest pause between two heartbeats.
+    pub heartbeat: std::time::Duration,
+    /// How it is tried again.
+    pub retry: RetryPolicy,
+    /// Priority and fairness.
+    pub priority: Option<Priority>,
+}
+
+/// A piece of history.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HistoryReply {
+    /// Whose.
+    pub run: RunKey,
+    /// The events.
+    pub events: EventRange,
+    /// Encoded events that are not (yet) in the history: those of a transient task.
+    pub suffix: Vec<Bytes>,
+    /// Whether the run is open: more may come.
+    pub open: bool,
+}
+
+/// What a caller may be told instead of an answer. The server maps each to one gRPC status.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Rejection {
+    /// The request itself is wrong. INVALID_ARGUMENT.
+    #[error("{0}")]
+    InvalidArgument(String),
+    /// No such thing, or not any more. NOT_FOUND.
+    #[error("{0}")]
+    NotFound(String),
+    /// The id is taken. ALREADY_EXISTS with `WorkflowExecutionAlreadyStartedFailure`.
+    #[error("{message}")]
+    AlreadyStarted {
+        /// For people.
+        message: String,
+        /// The request that made the run.
+        start_request_id: String,
+        /// The run that has the id.
+        run_id: RunId,
+    },
+    /// Not in this state. FAILED_PRECONDITION.
+    #[error("{0}")]
+    FailedPrecondition(String),
+    /// The run has had no workflow task yet. FAILED_PRECONDITION with `WorkflowNotReadyFailure`.
+    #[error("{0}")]
+    NotReady(String),
+    /// Too much. RESOURCE_EXHAUSTED.
+    #[error("{0}")]
+    ResourceExhausted(String),
+    /// Try again. UNAVAILABLE.
+    #[error("{0}")]
+    Unavailable(String),
+    /// The workflow code refused the query. INVALID_ARGUMENT with `QueryFailedFailure`.
+    #[error("{message}")]
+    QueryFailed {
+        /// For people.
+        message: String,
+        /// What the code said.
+        failure: Option<Box<Failure>>,
+    },
+}

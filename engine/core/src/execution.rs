@@ -1,0 +1,195 @@
+//! An execution as a fold of its records: all runs of one workflow id, at most one of them open.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+use prost::Message as _;
+use steadfast_proto::temporal::api::history::v1::HistoryEvent;
+
+use crate::{
+    activity::ActivityState,
+    history::HistoryState,
+    ids::{EventId, RequestId, RunId},
+    record::{Created, Entry, OutboxPut, Record},
+    request::StickyRequest,
+    workflow_task::WorkflowTask,
+};
+
+/// All that a shard knows of one workflow id.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Execution {
+    /// The newest run, open or closed.
+    pub current: Option<RunId>,
+    /// Every run that is still kept.
+    pub runs: BTreeMap<RunId, Run>,
+}
+
+/// One run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Run {
+    /// Its id.
+    pub run_id: RunId,
+    /// The fold of its history.
+    pub history: HistoryState,
+    /// What was known at its creation.
+    pub created: Created,
+    /// The pending workflow task.
+    pub task: Option<Box<WorkflowTask>>,
+    /// The worker that has the run in its cache.
+    pub sticky: Option<StickyRequest>,
+    /// The attempts of pending activities. One whose end is buffered is gone from here, not yet from the history.
+    pub activities: BTreeMap<EventId, Box<ActivityState>>,
+    /// Events that wait for the started workflow task to end.
+    pub buffered: Vec<Buffered>,
+    /// Signals that were taken.
+    pub signal_requests: BTreeSet<RequestId>,
+    /// Starts that were attached to this run.
+    pub attached_requests: BTreeSet<RequestId>,
+    /// Work for other executions that is not done yet.
+    pub outbox: BTreeMap<u64, OutboxPut>,
+    /// The number that the next piece of such work gets.
+    pub next_outbox: u64,
+    /// A close command met buffered events; the next started workflow task is to win.
+    pub closing_attempted: bool,
+    /// Whether the first workflow task may be scheduled as far as the parent is concerned.
+    pub begun: bool,
+}
+
+/// An event that waits for the started workflow task to end; it has no id yet.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Buffered {
+    /// The event.
+    pub event: Box<HistoryEvent>,
+    /// Its bytes on the wire.
+    pub len: usize,
+}
+
+impl Buffered {
+    fn decode(bytes: &Bytes) -> Self {
+        let event = HistoryEvent::decode(bytes.clone()).expect("a shard writes valid events");
+        Self {
+            event: Box::new(event),
+            len: bytes.len(),
+        }
+    }
+}
+
+impl Run {
+    pub(crate) fn new(run_id: RunId, created: Created) -> Self {
+        let begun = !created.awaits_parent;
+        Self {
+            run_id,
+            history: HistoryState::default(),
+            created,
+            task: None,
+            sticky: None,
+            activities: BTreeMap::new(),
+            buffered: Vec::new(),
+            signal_requests: BTreeSet::new(),
+            attached_requests: BTreeSet::new(),
+            outbox: BTreeMap::new(),
+            next_outbox: 1,
+            closing_attempted: false,
+            begun,
+        }
+    }
+
+    /// Whether the run is open.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.history.is_open()
+    }
+
+    /// Takes one event, `len` bytes long on the wire. A closed run has nothing pending.
+    pub(crate) fn apply_event(&mut self, event: &HistoryEvent, len: usize) {
+        self.history.apply(event, len);
+        if !self.is_open() {
+            self.task = None;
+            self.sticky = None;
+            self.activities.clear();
+            self.buffered.clear();
+            self.closing_attempted = false;
+        }
+    }
+
+    /// Takes a record that is not [`Record::Created`].
+    pub(crate) fn apply(&mut self, record: &Record) {
+        match record {
+            Record::Created(_) => unreachable!("creation makes the run"),
+            Record::Event(bytes) => {
+                let event =
+                    HistoryEvent::decode(bytes.clone()).expect("a shard writes valid events");
+                self.apply_event(&event, bytes.len());
+            }
+            Record::WorkflowTask(task) => self.task.clone_from(task),
+            Record::Sticky(sticky) => self.sticky.clone_from(sticky),
+            Record::Activity(scheduled, Some(state)) => {
+                self.activities.insert(*scheduled, state.clone());
+            }
+            Record::Activity(scheduled, None) => {
+                self.activities.remove(scheduled);
+            }
+            Record::Buffered(bytes) => self.buffered.push(Buffered::decode(bytes)),
+            Record::BufferCleared => self.buffered.clear(),
+            Record::SignalRequest(id) => {
+                self.signal_requests.insert(id.clone());
+            }
+            Record::AttachedRequest(id) => {
+                self.attached_requests.insert(id.clone());
+            }
+            Record::OutboxPut(number, put) => {
+                self.outbox.insert(*number, (**put).clone());
+                self.next_outbox = self.next_outbox.max(number + 1);
+            }
+            Record::OutboxDone(number) => {
+                self.outbox.remove(number);
+            }
+            Record::ClosingAttempted(yes) => self.closing_attempted = *yes,
+            Record::ChildBegun(yes) => self.begun = *yes,
+        }
+    }
+}
+
+impl Execution {
+    /// The execution that these records, in order, make.
+    pub fn fold<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Self {
+        let mut execution = Self::default();
+        for entry in entries {
+            execution.apply(entry);
+        }
+        execution
+    }
+
+    /// Takes one record.
+    ///
+    /// # Panics
+    /// If the record is for a run that no earlier record created: a store lost one.
+    pub fn apply(&mut self, entry: &Entry) {
+        if let Record::Created(created) = &entry.record {
+            let run = Run::new(entry.run_id.clone(), created.clone());
+            self.runs.insert(entry.run_id.clone(), run);
+            self.current = Some(entry.run_id.clone());
+        } else {
+            self.runs
+                .get_mut(&entry.run_id)
+                .expect("the run was created")
+                .apply(&entry.record);
+        }
+    }
+
+    /// The newest run.
+    #[must_use]
+    pub fn current_run(&self) -> Option<&Run> {
+        self.runs.get(self.current.as_ref()?)
+    }
+
+    /// Whether nothing is outstanding but time: no task, no outbox. Such an execution may be forgotten until its
+    /// next deadline.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.runs.values().all(|run| {
+            run.outbox.is_empty()
+                && (!run.is_open() || run.task.is_none() && run.activities.is_empty())
+        })
+    }
+}

@@ -1,0 +1,225 @@
+//! Signals and cancel requests to other executions: recorded, carried by the outbox, answered.
+//!
+//! | state | event | next | written by the sender |
+//! |---|---|---|---|
+//! | – | command | initiated, work in the outbox | `…ExternalWorkflowExecutionInitiated` |
+//! | initiated | delivered | over | `ExternalWorkflowExecution{Signaled,CancelRequested}` |
+//! | initiated | no such execution, or a signal to a closed one | over | `…ExternalWorkflowExecutionFailed` |
+// temporal: service/history/transfer_queue_active_task_executor.go processSignalExecution,
+// processCancelExecution.
+
+use steadfast_proto::temporal::api::{
+    common::v1::WorkflowExecution,
+    enums::v1::{
+        CancelExternalWorkflowExecutionFailedCause as CancelCause,
+        SignalExternalWorkflowExecutionFailedCause as SignalCause,
+        WorkflowTaskFailedCause as Cause,
+    },
+    history::v1::{
+        ExternalWorkflowExecutionCancelRequestedEventAttributes,
+        ExternalWorkflowExecutionSignaledEventAttributes,
+        RequestCancelExternalWorkflowExecutionFailedEventAttributes,
+        RequestCancelExternalWorkflowExecutionInitiatedEventAttributes,
+        SignalExternalWorkflowExecutionFailedEventAttributes,
+        SignalExternalWorkflowExecutionInitiatedEventAttributes, history_event::Attributes,
+    },
+};
+
+use crate::{
+    command::{CancelExternal, SignalExternal},
+    commands::bad,
+    ids::{EventId, ExecutionKey, RequestId, RunId},
+    limits::MAX_PENDING,
+    message::{OutboxResult, OutboxWork},
+    record::Proto,
+    request::CommandError,
+    tx::{Trimmings, Tx},
+};
+
+fn target(key: &ExecutionKey, run_id: Option<&RunId>) -> WorkflowExecution {
+    WorkflowExecution {
+        workflow_id: key.workflow_id.to_string(),
+        run_id: run_id.map(ToString::to_string).unwrap_or_default(),
+    }
+}
+
+impl Tx<'_> {
+    pub(crate) fn signal_external(
+        &mut self,
+        signal: SignalExternal,
+        completed: EventId,
+        trimmings: Trimmings,
+    ) -> Result<(), CommandError> {
+        if self.run.history.signals_out.len() >= MAX_PENDING {
+            return bad(
+                Cause::PendingSignalsLimitExceeded,
+                format!(
+                    "the number of pending signals to external workflows, {MAX_PENDING}, has reached the limit"
+                ),
+            );
+        }
+        let initiated = self.write_with(
+            SignalExternalWorkflowExecutionInitiatedEventAttributes {
+                workflow_task_completed_event_id: completed.0,
+                namespace: signal.key.namespace.to_string(),
+                namespace_id: signal.key.namespace.to_string(),
+                workflow_execution: Some(target(&signal.key, signal.run_id.as_ref())),
+                signal_name: signal.name.clone(),
+                input: signal.input.clone(),
+                control: signal.control,
+                child_workflow_only: signal.child_only,
+                header: signal.header.clone(),
+            },
+            trimmings,
+        );
+        let work = OutboxWork::SignalExternal {
+            run_id: signal.run_id,
+            child_only: signal.child_only,
+            name: signal.name,
+            input: signal.input.map(Proto),
+            header: signal.header.map(Proto),
+            request_id: RequestId::new(format!("{}:{initiated}", self.run.run_id)),
+            initiated,
+        };
+        self.send_work(signal.key, work);
+        Ok(())
+    }
+
+    pub(crate) fn cancel_external(
+        &mut self,
+        cancel: CancelExternal,
+        completed: EventId,
+        trimmings: Trimmings,
+    ) -> Result<(), CommandError> {
+        if self.run.history.cancels_out.len() >= MAX_PENDING {
+            return bad(
+                Cause::PendingRequestCancelLimitExceeded,
+                format!(
+                    "the number of pending requests to cancel external workflows, {MAX_PENDING}, has reached the limit"
+                ),
+            );
+        }
+        // temporal: command_attr_validator.go, a child initiated in this very completion cannot be canceled by it.
+        let same_completion = self.run.history.children.values().any(|child| {
+            child.attributes.workflow_id == cancel.key.workflow_id.as_str()
+                && child.attributes.workflow_task_completed_event_id == completed.0
+        });
+        if same_completion {
+            return bad(
+                Cause::BadRequestCancelExternalWorkflowExecutionAttributes,
+                "Start and RequestCancel for child workflow is not allowed in same workflow task.",
+            );
+        }
+        let initiated = self.write_with(
+            RequestCancelExternalWorkflowExecutionInitiatedEventAttributes {
+                workflow_task_completed_event_id: completed.0,
+                namespace: cancel.key.namespace.to_string(),
+                namespace_id: cancel.key.namespace.to_string(),
+                workflow_execution: Some(target(&cancel.key, cancel.run_id.as_ref())),
+                control: cancel.control,
+                child_workflow_only: cancel.child_only,
+                reason: cancel.reason.clone(),
+            },
+            trimmings,
+        );
+        let work = OutboxWork::CancelExternal {
+            run_id: cancel.run_id,
+            child_only: cancel.child_only,
+            reason: cancel.reason,
+            request_id: RequestId::new(format!("{}:{initiated}", self.run.run_id)),
+            initiated,
+        };
+        self.send_work(cancel.key, work);
+        Ok(())
+    }
+
+    /// What came of a signal to another execution.
+    pub(crate) fn signal_answered(&mut self, initiated: EventId, result: &OutboxResult) {
+        let buffered = self.has_buffered(|a| match a {
+            Attributes::ExternalWorkflowExecutionSignaledEventAttributes(s) => {
+                s.initiated_event_id == initiated.0
+            }
+            Attributes::SignalExternalWorkflowExecutionFailedEventAttributes(s) => {
+                s.initiated_event_id == initiated.0
+            }
+            #[expect(
+                clippy::wildcard_enum_match_arm,
+                reason = "only two events answer a signal"
+            )]
+            _ => false,
+        });
+        let Some(sent) = self.run.history.signals_out.get(&initiated).cloned() else {
+            return;
+        };
+        if buffered {
+            return;
+        }
+        let cause = match result {
+            OutboxResult::Done => {
+                return self.buffer(ExternalWorkflowExecutionSignaledEventAttributes {
+                    initiated_event_id: initiated.0,
+                    namespace: sent.namespace.clone(),
+                    namespace_id: sent.namespace_id.clone(),
+                    workflow_execution: sent.workflow_execution.clone(),
+                    control: sent.control.clone(),
+                });
+            }
+            OutboxResult::TooManySignals => SignalCause::SignalCountLimitExceeded,
+            OutboxResult::NotFound
+            | OutboxResult::Begin
+            | OutboxResult::ParentGone
+            | OutboxResult::ChildExists => SignalCause::ExternalWorkflowExecutionNotFound,
+        };
+        self.buffer(SignalExternalWorkflowExecutionFailedEventAttributes {
+            cause: cause.into(),
+            workflow_task_completed_event_id: sent.workflow_task_completed_event_id,
+            namespace: sent.namespace.clone(),
+            namespace_id: sent.namespace_id.clone(),
+            workflow_execution: sent.workflow_execution.clone(),
+            initiated_event_id: initiated.0,
+            control: sent.control.clone(),
+        });
+    }
+
+    /// What came of a request to cancel another execution.
+    pub(crate) fn cancel_answered(&mut self, initiated: EventId, result: &OutboxResult) {
+        let buffered = self.has_buffered(|a| match a {
+            Attributes::ExternalWorkflowExecutionCancelRequestedEventAttributes(c) => {
+                c.initiated_event_id == initiated.0
+            }
+            Attributes::RequestCancelExternalWorkflowExecutionFailedEventAttributes(c) => {
+                c.initiated_event_id == initiated.0
+            }
+            #[expect(
+                clippy::wildcard_enum_match_arm,
+                reason = "only two events answer a request"
+            )]
+            _ => false,
+        });
+        let Some(sent) = self.run.history.cancels_out.get(&initiated).cloned() else {
+            return;
+        };
+        if buffered {
+            return;
+        }
+        if *result == OutboxResult::Done {
+            return self.buffer(ExternalWorkflowExecutionCancelRequestedEventAttributes {
+                initiated_event_id: initiated.0,
+                namespace: sent.namespace.clone(),
+                namespace_id: sent.namespace_id.clone(),
+                workflow_execution: sent.workflow_execution.clone(),
+            });
+        }
+        self.buffer(
+            RequestCancelExternalWorkflowExecutionFailedEventAttributes {
+                cause: CancelCause::ExternalWorkflowExecutionNotFound.into(),
+                workflow_task_completed_event_id: sent.workflow_task_completed_event_id,
+                namespace: sent.namespace.clone(),
+                namespace_id: sent.namespace_id.clone(),
+                workflow_execution: sent.workflow_execution.clone(),
+                initiated_event_id: initiated.0,
+                control: sent.control.clone(),
+            },
+        );
+    }
+}

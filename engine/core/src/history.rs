@@ -1,0 +1,438 @@
+//! The part of a run's state that is the fold of its history, and of nothing else.
+//!
+//! [`HistoryState::fold`] over the events of a run, wherever they come from, gives the state that the shard decided
+//! on while it wrote them. What is kept beside the history is in [`crate::execution::Run`]:
+//!
+//! | from the history ([`HistoryState`]) | beside it ([`crate::execution::Run`]) |
+//! |---|---|
+//! | start attributes, status, close time | the request ids that were seen |
+//! | pending activities: what was scheduled, cancel requested | their attempts, starts, failures, heartbeats |
+//! | pending timers and when they fire | – |
+//! | pending children, external signals and cancels | the outbox that carries them |
+//! | last completed workflow task | the pending one: kind, attempt, start; stickiness |
+//! | search attributes, memo, signal count, cancel requested | buffered events |
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use prost::Message as _;
+use steadfast_proto::temporal::api::{
+    common::v1::{Payload, SearchAttributes},
+    enums::v1::WorkflowExecutionStatus,
+    history::v1::{
+        ActivityTaskScheduledEventAttributes, HistoryEvent,
+        RequestCancelExternalWorkflowExecutionInitiatedEventAttributes,
+        SignalExternalWorkflowExecutionInitiatedEventAttributes,
+        StartChildWorkflowExecutionInitiatedEventAttributes,
+        WorkflowExecutionStartedEventAttributes, history_event::Attributes,
+    },
+};
+
+use crate::{
+    ids::{ActivityId, EventId, RunId, TimerId},
+    policy::RetryPolicy,
+    time::{Timestamp, duration_from_proto},
+};
+
+/// See the module documentation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HistoryState {
+    /// The id that the next event gets.
+    pub next_event: EventId,
+    /// Encoded bytes so far.
+    pub bytes: i64,
+    /// The start event's attributes.
+    pub start: Arc<WorkflowExecutionStartedEventAttributes>,
+    /// When the run was started.
+    pub start_time: Timestamp,
+    /// Open, or how it closed.
+    pub status: WorkflowExecutionStatus,
+    /// When it closed.
+    pub close_time: Option<Timestamp>,
+    /// The run that goes on after this one, if any.
+    pub successor: Option<RunId>,
+    /// Whether a workflow task was ever scheduled: until then the run may be waiting for its first.
+    pub task_seen: bool,
+    /// Started event of the last completed workflow task; 0 if none.
+    pub previous_started: EventId,
+    /// The last `WorkflowTaskCompleted`; 0 if none.
+    pub last_completed_task: EventId,
+    /// Pending activities by their scheduled event.
+    pub activities: BTreeMap<EventId, ScheduledActivity>,
+    /// Pending activities by their id.
+    pub activity_ids: BTreeMap<ActivityId, EventId>,
+    /// Pending timers.
+    pub timers: BTreeMap<TimerId, Timer>,
+    /// Pending timers in the order in which they fire.
+    pub timer_queue: BTreeSet<(Timestamp, EventId, TimerId)>,
+    /// Pending children by their initiated event.
+    pub children: BTreeMap<EventId, PendingChild>,
+    /// Signals on their way to other executions, by their initiated event.
+    pub signals_out:
+        BTreeMap<EventId, Arc<SignalExternalWorkflowExecutionInitiatedEventAttributes>>,
+    /// Cancel requests on their way to other executions, by their initiated event.
+    pub cancels_out:
+        BTreeMap<EventId, Arc<RequestCancelExternalWorkflowExecutionInitiatedEventAttributes>>,
+    /// The first cancel request, if any.
+    pub cancel_requested: bool,
+    /// Signals so far.
+    pub signals: u64,
+    /// Search attributes, merged.
+    pub search_attributes: BTreeMap<String, Payload>,
+    /// Memo, merged.
+    pub memo: BTreeMap<String, Payload>,
+}
+
+/// A pending activity as it was scheduled.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScheduledActivity {
+    /// When.
+    pub time: Timestamp,
+    /// The event's attributes: timeouts are resolved, the retry policy is filled.
+    pub attributes: Arc<ActivityTaskScheduledEventAttributes>,
+    /// Its retry policy, parsed.
+    pub retry: RetryPolicy,
+    /// Its bounds, parsed.
+    pub timeouts: crate::command::ActivityTimeouts,
+    /// The `ActivityTaskCancelRequested`, 0 if there is none.
+    pub cancel_requested: EventId,
+}
+
+/// A pending timer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timer {
+    /// Its `TimerStarted`.
+    pub started: EventId,
+    /// When it fires.
+    pub fires: Timestamp,
+}
+
+/// A pending child.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PendingChild {
+    /// The event's attributes.
+    pub attributes: Arc<StartChildWorkflowExecutionInitiatedEventAttributes>,
+    /// Its `ChildWorkflowExecutionStarted` and first run.
+    pub started: Option<(EventId, RunId)>,
+}
+
+impl Default for HistoryState {
+    fn default() -> Self {
+        Self {
+            next_event: EventId::FIRST,
+            bytes: 0,
+            start: Arc::default(),
+            start_time: Timestamp::EPOCH,
+            status: WorkflowExecutionStatus::Running,
+            close_time: None,
+            successor: None,
+            task_seen: false,
+            previous_started: EventId::NONE,
+            last_completed_task: EventId::NONE,
+            activities: BTreeMap::new(),
+            activity_ids: BTreeMap::new(),
+            timers: BTreeMap::new(),
+            timer_queue: BTreeSet::new(),
+            children: BTreeMap::new(),
+            signals_out: BTreeMap::new(),
+            cancels_out: BTreeMap::new(),
+            cancel_requested: false,
+            signals: 0,
+            search_attributes: BTreeMap::new(),
+            memo: BTreeMap::new(),
+        }
+    }
+}
+
+impl HistoryState {
+    /// The state after these events.
+    pub fn fold<'a>(events: impl IntoIterator<Item = &'a HistoryEvent>) -> Self {
+        let mut state = Self::default();
+        for event in events {
+            state.apply(event, event.encoded_len());
+        }
+        state
+    }
+
+    /// The last event written.
+    #[must_use]
+    pub fn last_event(&self) -> EventId {
+        EventId(self.next_event.0 - 1)
+    }
+
+    /// Whether the run is open.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.status == WorkflowExecutionStatus::Running
+    }
+
+    /// The first run of the chain.
+    #[must_use]
+    pub fn first_run(&self) -> RunId {
+        RunId::new(self.start.first_execution_run_id.as_str())
+    }
+
+    /// When the first workflow task may be scheduled.
+    #[must_use]
+    pub fn execution_time(&self) -> Timestamp {
+        self.start_time.plus(proto_duration(
+            self.start.first_workflow_task_backoff.as_ref(),
+        ))
+    }
+
+    /// When the run times out, if ever; execution timeouts are [`Self::chain_expires`].
+    #[must_use]
+    pub fn run_expires(&self) -> Option<Timestamp> {
+        let timeout = proto_duration(self.start.workflow_run_timeout.as_ref());
+        (!timeout.is_zero()).then(|| self.execution_time().plus(timeout))
+    }
+
+    /// When the chain of runs times out, if ever.
+    #[must_use]
+    pub fn chain_expires(&self) -> Option<Timestamp> {
+        self.start
+            .workflow_execution_expiration_time
+            .as_ref()
+            .map(Timestamp::from_proto)
+    }
+
+    /// Takes one event, `len` bytes long on the wire.
+    pub fn apply(&mut self, event: &HistoryEvent, len: usize) {
+        let id = EventId(event.event_id);
+        let time = event
+            .event_time
+            .as_ref()
+            .map(Timestamp::from_proto)
+            .unwrap_or_default();
+        self.next_event = id.next();
+        self.bytes = self
+            .bytes
+            .saturating_add(i64::try_from(len).unwrap_or(i64::MAX));
+        if let Some(attributes) = &event.attributes {
+            self.apply_attributes(id, time, attributes);
+        }
+    }
+
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the other events change nothing here"
+    )]
+    fn apply_attributes(&mut self, id: EventId, time: Timestamp, attributes: &Attributes) {
+        use Attributes as A;
+        use WorkflowExecutionStatus as Status;
+        match attributes {
+            A::WorkflowExecutionStartedEventAttributes(start) => self.apply_start(time, start),
+            A::WorkflowTaskScheduledEventAttributes(_) => self.task_seen = true,
+            A::WorkflowTaskCompletedEventAttributes(task) => {
+                self.previous_started = EventId(task.started_event_id);
+                self.last_completed_task = id;
+            }
+            A::ActivityTaskScheduledEventAttributes(scheduled) => {
+                self.apply_scheduled(id, time, scheduled);
+            }
+            A::ActivityTaskCancelRequestedEventAttributes(cancel) => {
+                if let Some(activity) = self.activities.get_mut(&EventId(cancel.scheduled_event_id))
+                {
+                    activity.cancel_requested = id;
+                }
+            }
+            A::ActivityTaskCompletedEventAttributes(a) => self.end_activity(a.scheduled_event_id),
+            A::ActivityTaskFailedEventAttributes(a) => self.end_activity(a.scheduled_event_id),
+            A::ActivityTaskTimedOutEventAttributes(a) => self.end_activity(a.scheduled_event_id),
+            A::ActivityTaskCanceledEventAttributes(a) => self.end_activity(a.scheduled_event_id),
+            A::TimerStartedEventAttributes(timer) => {
+                let fires = time.plus(proto_duration(timer.start_to_fire_timeout.as_ref()));
+                let name = TimerId::new(timer.timer_id.as_str());
+                self.timer_queue.insert((fires, id, name.clone()));
+                self.timers.insert(name, Timer { started: id, fires });
+            }
+            A::TimerFiredEventAttributes(timer) => self.end_timer(&timer.timer_id),
+            A::TimerCanceledEventAttributes(timer) => self.end_timer(&timer.timer_id),
+            A::StartChildWorkflowExecutionInitiatedEventAttributes(child) => {
+                let child = PendingChild {
+                    attributes: Arc::new(child.clone()),
+                    started: None,
+                };
+                self.children.insert(id, child);
+            }
+            A::ChildWorkflowExecutionStartedEventAttributes(started) => {
+                if let Some(child) = self.children.get_mut(&EventId(started.initiated_event_id)) {
+                    let run = started
+                        .workflow_execution
+                        .as_ref()
+                        .map_or("", |e| &e.run_id);
+                    child.started = Some((id, RunId::new(run)));
+                }
+            }
+            A::StartChildWorkflowExecutionFailedEventAttributes(c) => {
+                self.children.remove(&EventId(c.initiated_event_id));
+            }
+            A::ChildWorkflowExecutionCompletedEventAttributes(c) => {
+                self.children.remove(&EventId(c.initiated_event_id));
+            }
+            A::ChildWorkflowExecutionFailedEventAttributes(c) => {
+                self.children.remove(&EventId(c.initiated_event_id));
+            }
+            A::ChildWorkflowExecutionCanceledEventAttributes(c) => {
+                self.children.remove(&EventId(c.initiated_event_id));
+            }
+            A::ChildWorkflowExecutionTimedOutEventAttributes(c) => {
+                self.children.remove(&EventId(c.initiated_event_id));
+            }
+            A::ChildWorkflowExecutionTerminatedEventAttributes(c) => {
+                self.children.remove(&EventId(c.initiated_event_id));
+            }
+            A::SignalExternalWorkflowExecutionInitiatedEventAttributes(signal) => {
+                self.signals_out.insert(id, Arc::new(signal.clone()));
+            }
+            A::SignalExternalWorkflowExecutionFailedEventAttributes(s) => {
+                self.signals_out.remove(&EventId(s.initiated_event_id));
+            }
+            A::ExternalWorkflowExecutionSignaledEventAttributes(s) => {
+                self.signals_out.remove(&EventId(s.initiated_event_id));
+            }
+            A::RequestCancelExternalWorkflowExecutionInitiatedEventAttributes(cancel) => {
+                self.cancels_out.insert(id, Arc::new(cancel.clone()));
+            }
+            A::RequestCancelExternalWorkflowExecutionFailedEventAttributes(c) => {
+                self.cancels_out.remove(&EventId(c.initiated_event_id));
+            }
+            A::ExternalWorkflowExecutionCancelRequestedEventAttributes(c) => {
+                self.cancels_out.remove(&EventId(c.initiated_event_id));
+            }
+            A::WorkflowExecutionSignaledEventAttributes(_) => self.signals += 1,
+            A::WorkflowExecutionCancelRequestedEventAttributes(_) => self.cancel_requested = true,
+            A::UpsertWorkflowSearchAttributesEventAttributes(upsert) => {
+                if let Some(changes) = &upsert.search_attributes {
+                    merge(&mut self.search_attributes, &changes.indexed_fields);
+                }
+            }
+            A::WorkflowPropertiesModifiedEventAttributes(modified) => {
+                if let Some(changes) = &modified.upserted_memo {
+                    merge(&mut self.memo, &changes.fields);
+                }
+            }
+            A::WorkflowExecutionCompletedEventAttributes(c) => {
+                self.close(Status::Completed, time, &c.new_execution_run_id);
+            }
+            A::WorkflowExecutionFailedEventAttributes(c) => {
+                self.close(Status::Failed, time, &c.new_execution_run_id);
+            }
+            A::WorkflowExecutionTimedOutEventAttributes(c) => {
+                self.close(Status::TimedOut, time, &c.new_execution_run_id);
+            }
+            A::WorkflowExecutionCanceledEventAttributes(_) => {
+                self.close(Status::Canceled, time, "")
+            }
+            A::WorkflowExecutionTerminatedEventAttributes(_) => {
+                self.close(Status::Terminated, time, "");
+            }
+            A::WorkflowExecutionContinuedAsNewEventAttributes(c) => {
+                self.close(Status::ContinuedAsNew, time, &c.new_execution_run_id);
+            }
+            _ => {}
+        }
+    }
+
+    fn apply_start(&mut self, time: Timestamp, start: &WorkflowExecutionStartedEventAttributes) {
+        self.start_time = time;
+        self.search_attributes = start
+            .search_attributes
+            .clone()
+            .unwrap_or_default()
+            .indexed_fields;
+        self.memo = start.memo.clone().unwrap_or_default().fields;
+        self.start = Arc::new(start.clone());
+    }
+
+    fn apply_scheduled(
+        &mut self,
+        id: EventId,
+        time: Timestamp,
+        scheduled: &ActivityTaskScheduledEventAttributes,
+    ) {
+        let activity = ScheduledActivity {
+            time,
+            retry: scheduled
+                .retry_policy
+                .as_ref()
+                .and_then(|policy| crate::parse::retry_policy(policy).ok())
+                .unwrap_or_default(),
+            timeouts: crate::command::ActivityTimeouts {
+                schedule_to_close: proto_duration(scheduled.schedule_to_close_timeout.as_ref()),
+                schedule_to_start: proto_duration(scheduled.schedule_to_start_timeout.as_ref()),
+                start_to_close: proto_duration(scheduled.start_to_close_timeout.as_ref()),
+                heartbeat: proto_duration(scheduled.heartbeat_timeout.as_ref()),
+            },
+            attributes: Arc::new(scheduled.clone()),
+            cancel_requested: EventId::NONE,
+        };
+        self.activity_ids
+            .insert(ActivityId::new(scheduled.activity_id.as_str()), id);
+        self.activities.insert(id, activity);
+    }
+
+    fn end_activity(&mut self, scheduled: i64) {
+        if let Some(activity) = self.activities.remove(&EventId(scheduled)) {
+            self.activity_ids
+                .remove(&ActivityId::new(activity.attributes.activity_id.as_str()));
+        }
+    }
+
+    fn end_timer(&mut self, id: &str) {
+        let id = TimerId::new(id);
+        if let Some(timer) = self.timers.remove(&id) {
+            self.timer_queue.remove(&(timer.fires, timer.started, id));
+        }
+    }
+
+    /// A closed run has nothing pending.
+    fn close(&mut self, status: WorkflowExecutionStatus, time: Timestamp, successor: &str) {
+        self.status = status;
+        self.close_time = Some(time);
+        self.successor = (!successor.is_empty()).then(|| RunId::new(successor));
+        self.activities.clear();
+        self.activity_ids.clear();
+        self.timers.clear();
+        self.timer_queue.clear();
+        self.children.clear();
+        self.signals_out.clear();
+        self.cancels_out.clear();
+    }
+
+    /// The merged search attributes as the wire has them; `None` if there are none.
+    #[must_use]
+    pub fn search_attributes_proto(&self) -> Option<SearchAttributes> {
+        (!self.search_attributes.is_empty()).then(|| SearchAttributes {
+            indexed_fields: self.search_attributes.clone(),
+        })
+    }
+}
+
+/// A null or empty-list payload removes a key.
+// temporal: common/payload/payload.go MergeMapOfPayload.
+fn merge(into: &mut BTreeMap<String, Payload>, changes: &BTreeMap<String, Payload>) {
+    for (key, payload) in changes {
+        let null = payload
+            .metadata
+            .get("encoding")
+            .is_some_and(|e| &e[..] == b"binary/null");
+        if null
+            || payload.data.is_empty()
+            || &payload.data[..] == b"[]"
+            || &payload.data[..] == b"null"
+        {
+            into.remove(key);
+        } else {
+            into.insert(key.clone(), payload.clone());
+        }
+    }
+}
+
+/// A stored duration; histories are written with valid ones.
+pub(crate) fn proto_duration(duration: Option<&prost_types::Duration>) -> Duration {
+    duration_from_proto(duration).unwrap_or_default()
+}

@@ -1,0 +1,37 @@
+//! What a [`crate::Shard`] is told, one at a time.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    effect::ReplyTo, execution::Execution, ids::ExecutionKey, message::Envelope, request::Request,
+};
+
+/// Sixteen random bytes that come with every input; every id made in that step derives from them and a counter.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entropy(pub [u8; 16]);
+
+/// One thing that happened, together with the chance it may use.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Input {
+    /// The step's only source of randomness.
+    pub entropy: Entropy,
+    /// What happened.
+    pub event: InputEvent,
+}
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum InputEvent {
+    /// A caller asks; the answer goes to `reply_to`.
+    Request(ReplyTo, Request),
+    /// The caller behind `reply_to` is gone; nobody waits for that answer any more.
+    Abandoned(ReplyTo),
+    /// Another machine says something.
+    Message(Box<Envelope>),
+    /// The answer to [`crate::Effect::Load`]: the execution as the store has it, `None` if it has none.
+    Loaded(ExecutionKey, Option<Box<Execution>>),
+    /// A deadline of [`crate::Shard::next_deadline`] may have come.
+    Tick,
+    /// Memory is wanted: forget this execution if it is idle.
+    Evict(ExecutionKey),
+}

@@ -1,0 +1,58 @@
+//! Everything that can grow has a bound with a name, and each says what happens at it.
+
+use std::time::Duration;
+
+/// Longest id, name or type in bytes; longer is refused. temporal: `limit.maxIDLength`.
+pub const MAX_ID_LENGTH: usize = 1_000;
+/// Largest single payload field in bytes; larger terminates or refuses. temporal: `limit.blobSize.error`.
+pub const MAX_BLOB_BYTES: usize = 2 * 1024 * 1024;
+/// Pending activities, timers excepted, of one run; one more fails the workflow task.
+/// temporal: `limit.numPendingActivities.error` and its siblings.
+pub const MAX_PENDING: usize = 2_000;
+/// Signals of one run; one more is refused. temporal: `history.maximumSignalsPerExecution`.
+pub const MAX_SIGNALS: u64 = 10_000;
+/// Events buffered during a started workflow task; one more forces that task to fail.
+/// temporal: `history.maximumBufferedEventsBatch`.
+pub const MAX_BUFFERED_EVENTS: usize = 100;
+/// Bytes buffered during a started workflow task. temporal: `history.maximumBufferedEventsSizeInBytes`.
+pub const MAX_BUFFERED_BYTES: usize = 2 * 1024 * 1024;
+/// Events in one history; at the bound the run is terminated. temporal: `limit.historyCount.error`.
+pub const MAX_HISTORY_EVENTS: i64 = 51_200;
+/// Bytes in one history; at the bound the run is terminated. temporal: `limit.historySize.error`.
+pub const MAX_HISTORY_BYTES: i64 = 50 * 1024 * 1024;
+/// From here a started workflow task suggests continue-as-new. temporal: `limit.historyCount.suggestContinueAsNew`.
+pub const SUGGEST_CAN_EVENTS: i64 = 4_096;
+/// From here a started workflow task suggests continue-as-new. temporal: `limit.historySize.suggestContinueAsNew`.
+pub const SUGGEST_CAN_BYTES: i64 = 4 * 1024 * 1024;
+/// Queries waiting on one run; one more is refused. temporal: `history.maxBufferedQueryCount`.
+pub const MAX_BUFFERED_QUERIES: usize = 20;
+/// Requests waiting for one execution to be loaded; one more is refused as busy.
+pub const MAX_WAITING_FOR_LOAD: usize = 1_000;
+/// Long polls waiting on one run's history; one more is answered at once.
+pub const MAX_HISTORY_WAITERS: usize = 200;
+/// Signal request ids remembered per run, oldest forgotten first; bounds what dedupe may cost.
+pub const MAX_SIGNAL_REQUEST_IDS: usize = 10_000;
+/// Default and longest workflow task timeout. temporal: `history.defaultWorkflowTaskTimeout`.
+pub const DEFAULT_WORKFLOW_TASK_TIMEOUT: Duration = Duration::from_secs(10);
+/// See [`DEFAULT_WORKFLOW_TASK_TIMEOUT`].
+pub const MAX_WORKFLOW_TASK_TIMEOUT: Duration = Duration::from_secs(120);
+/// Longest backoff added to a failing workflow task's timeout. temporal: `history.workflowTaskRetryMaxInterval`.
+pub const MAX_WORKFLOW_TASK_BACKOFF: Duration = Duration::from_secs(600);
+/// How long heartbeating workflow tasks may go on. temporal: `history.workflowTaskHeartbeatTimeout`.
+pub const WORKFLOW_TASK_HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(30 * 60);
+/// Least time between the starts of two runs of a chain. temporal: `history.workflowIdReuseMinimalInterval`.
+pub const MIN_RUN_SPACING: Duration = Duration::from_secs(1);
+/// A sticky queue that nobody polled for this long is passed over. temporal: `matching` sticky poller window.
+pub const STICKY_LIVENESS: Duration = Duration::from_secs(10);
+/// Durations are capped here. temporal: `common/primitives/timestamp/duration.go`.
+pub const MAX_DURATION: Duration = Duration::from_secs(250 * 365 * 24 * 3600);
+/// A message between machines that got no answer is sent again after this long.
+pub const RESEND_INTERVAL: Duration = Duration::from_secs(2);
+/// Executions that a shard keeps in memory before it evicts the longest idle.
+pub const MAX_LOADED_EXECUTIONS: usize = 100_000;
+/// Pollers waiting on one queue; one more is refused.
+pub const MAX_POLLERS: usize = 10_000;
+/// How long a worker may take to answer a query before its caller is told to ask again.
+pub const QUERY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a poll waits for a task. temporal: `matching.longPollExpirationInterval`.
+pub const LONG_POLL: Duration = Duration::from_secs(60);

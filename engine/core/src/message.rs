@@ -1,0 +1,310 @@
+//! What the machines say to each other. Every message may be lost, doubled, late or overtaken.
+//!
+//! | from → to | message | sent again until | taken twice |
+//! |---|---|---|---|
+//! | shard → matching | `Offer` | `OfferTaken` of this matching's incarnation | the task is in the queue once |
+//! | shard → matching | `Withdraw` | never: a claim of a task that is gone is refused | nothing |
+//! | shard → matching | `Query` | never: the caller's long poll ends and asks again | answered once |
+//! | matching → shard | `Claim` | `ClaimAnswer` | same claim: same start, same reply |
+//! | shard → shard | `Outbox` | `OutboxAnswer` | the receiver's own rule (request ids, pending maps) |
+
+use serde::{Deserialize, Serialize};
+use steadfast_proto::temporal::api::{
+    common::v1::{Header, Payloads},
+    failure::v1::Failure,
+    query::v1::WorkflowQuery,
+};
+
+use crate::{
+    effect::ReplyTo,
+    ids::{
+        Epoch, EventId, ExecutionKey, Namespace, RequestId, RunId, RunKey, ShardId, TaskQueueName,
+    },
+    policy::ParentClosePolicy,
+    record::Proto,
+    request::StartRequest,
+};
+
+/// A machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Address {
+    /// The owner of a shard.
+    Shard(ShardId),
+    /// The matching machine.
+    Matching,
+}
+
+/// A message on its way.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Envelope {
+    /// Who says it.
+    pub from: Address,
+    /// To whom.
+    pub to: Address,
+    /// The sender's epoch; for matching its incarnation.
+    pub epoch: Epoch,
+    /// Counts the sender's messages in this epoch.
+    pub sequence: u64,
+    /// What is said.
+    pub message: Message,
+}
+
+/// What is said.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Message {
+    /// A task waits for a poller.
+    Offer(Box<Offer>),
+    /// A task waits no longer.
+    Withdraw(TaskRef),
+    /// The task is in the queue of this incarnation of matching.
+    OfferTaken(TaskRef),
+    /// Matching starts with empty queues: offer everything again.
+    MatchingStarted,
+    /// A poller wants this task.
+    Claim(Box<Claim>),
+    /// The claim was carried out (the poller has been answered), or the task is gone and the poller is free again.
+    ClaimAnswer {
+        /// Which claim.
+        claim: ClaimId,
+        /// Which task.
+        task: TaskRef,
+        /// Whether the poller has been answered.
+        started: bool,
+    },
+    /// A query for an idle run waits for a poller.
+    Query(Box<QueryOffer>),
+    /// Work for an execution of another (or the same) shard.
+    Outbox(Box<OutboxItem>),
+    /// What came of it.
+    OutboxAnswer(Box<OutboxAnswer>),
+}
+
+/// Workflow tasks and activity tasks have queues of their own under one name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum TaskKind {
+    /// For workflow code.
+    Workflow,
+    /// For activity code.
+    Activity,
+}
+
+/// A task as shards and matching name it. An attempt that is over makes a different task.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct TaskRef {
+    /// What kind.
+    pub kind: TaskKind,
+    /// Whose.
+    pub run: RunKey,
+    /// Its scheduled event (for a transient workflow task, the id that event will get).
+    pub scheduled: EventId,
+    /// Which attempt, from 1.
+    pub attempt: u32,
+    /// Grows when the same attempt must be dispatched anew.
+    pub stamp: u32,
+}
+
+/// A queue of tasks of one kind.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct QueueKey {
+    /// The namespace.
+    pub namespace: Namespace,
+    /// The kind.
+    pub kind: TaskKind,
+    /// The name.
+    pub name: TaskQueueName,
+}
+
+/// A task and the queue it waits in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// The task.
+    pub task: TaskRef,
+    /// Its queue.
+    pub queue: QueueKey,
+    /// For a sticky queue: where the task goes when nobody polls that one.
+    pub fallback: Option<QueueKey>,
+}
+
+/// Names one try of matching to start a task for a poller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ClaimId {
+    /// Which incarnation of matching.
+    pub incarnation: u64,
+    /// Counts its claims.
+    pub number: u64,
+}
+
+/// A poller wants a task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// Names this try.
+    pub claim: ClaimId,
+    /// The task.
+    pub task: TaskRef,
+    /// The queue that was polled.
+    pub queue: QueueKey,
+    /// Where the poller waits.
+    pub reply_to: ReplyTo,
+    /// The poll's own id: the same poll gets the same start again.
+    pub request_id: RequestId,
+    /// Who polls.
+    pub identity: String,
+}
+
+/// A query on its way to a worker.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QueryOffer {
+    /// Whose state.
+    pub run: RunKey,
+    /// The name of its code.
+    pub workflow_type: String,
+    /// The run's normal queue.
+    pub queue: QueueKey,
+    /// The queue of the worker that has it in its cache.
+    pub sticky: Option<QueueKey>,
+    /// The last event that the answer must know of.
+    pub last_event: EventId,
+    /// The last completed workflow task's started event.
+    pub previous_started: EventId,
+    /// Name and arguments.
+    pub query: WorkflowQuery,
+    /// Where the caller waits.
+    pub reply_to: ReplyTo,
+}
+
+/// Work that a run has for another execution: durable in the sender, done at least once, harmless when repeated.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OutboxItem {
+    /// Whose work.
+    pub from: RunKey,
+    /// Which piece of it.
+    pub number: u64,
+    /// For whom.
+    pub to: ExecutionKey,
+    /// What to do.
+    pub work: OutboxWork,
+}
+
+/// What to do.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum OutboxWork {
+    /// Create a child's first run, without a workflow task yet.
+    StartChild {
+        /// The child.
+        start: Box<StartRequest>,
+        /// The parent's `StartChildWorkflowExecutionInitiated`.
+        initiated: EventId,
+        /// The workflow at the top of the tree.
+        root: RunKey,
+        /// The child's fate if the parent is gone.
+        policy: ParentClosePolicy,
+    },
+    /// The child's run exists: may it begin?
+    ChildCreated {
+        /// The parent's run that started the child.
+        parent_run: RunId,
+        /// The parent's `StartChildWorkflowExecutionInitiated`.
+        initiated: EventId,
+        /// The child's fate if the parent is gone.
+        policy: ParentClosePolicy,
+    },
+    /// The parent closed.
+    ParentClosed {
+        /// The child's first run.
+        first_run: RunId,
+        /// What the child's fate is.
+        policy: ParentClosePolicy,
+    },
+    /// The chain of a child ended.
+    ChildClosed(Box<ChildClosed>),
+    /// Signal another execution.
+    SignalExternal {
+        /// Its run; `None` means the current one.
+        run_id: Option<RunId>,
+        /// Only if it is a child of the sender.
+        child_only: bool,
+        /// The signal's name.
+        name: String,
+        /// Its arguments.
+        input: Option<Proto<Payloads>>,
+        /// Headers for interceptors.
+        header: Option<Proto<Header>>,
+        /// Makes a repeated delivery harmless.
+        request_id: RequestId,
+        /// The sender's `SignalExternalWorkflowExecutionInitiated`.
+        initiated: EventId,
+    },
+    /// Ask another execution to cancel.
+    CancelExternal {
+        /// Its run; `None` means the current one.
+        run_id: Option<RunId>,
+        /// Only if it is a child of the sender.
+        child_only: bool,
+        /// Why.
+        reason: String,
+        /// Makes a repeated delivery harmless.
+        request_id: RequestId,
+        /// The sender's `RequestCancelExternalWorkflowExecutionInitiated`.
+        initiated: EventId,
+    },
+}
+
+/// How a child's chain ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ChildClosed {
+    /// The parent's run that started the child.
+    pub parent_run: RunId,
+    /// The parent's `StartChildWorkflowExecutionInitiated`.
+    pub initiated: EventId,
+    /// The chain's last run.
+    pub run_id: RunId,
+    /// The chain's first run.
+    pub first_run: RunId,
+    /// The name of the child's code.
+    pub workflow_type: String,
+    /// How it ended.
+    pub outcome: ChildOutcome,
+}
+
+/// How a child's chain ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum ChildOutcome {
+    /// With a result.
+    Completed(Option<Proto<Payloads>>),
+    /// With a failure and Temporal's `RetryState` number.
+    Failed(Option<Proto<Failure>>, i32),
+    /// Canceled, with details.
+    Canceled(Option<Proto<Payloads>>),
+    /// Timed out, with Temporal's `RetryState` number.
+    TimedOut(i32),
+    /// Terminated.
+    Terminated,
+}
+
+/// What came of a piece of outbox work.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OutboxAnswer {
+    /// Whose work it was.
+    pub from: RunKey,
+    /// Which piece of it.
+    pub number: u64,
+    /// What came of it.
+    pub result: OutboxResult,
+}
+
+/// What came of a piece of outbox work.
+#[derive(Clone, Debug, PartialEq)]
+pub enum OutboxResult {
+    /// Done, or nothing to do.
+    Done,
+    /// The parent has recorded the child's start: its first workflow task may be scheduled.
+    Begin,
+    /// The parent has closed, or knows of another run: the parent close policy decides.
+    ParentGone,
+    /// The child's id is taken.
+    ChildExists,
+    /// No such execution, or none that can take it.
+    NotFound,
+    /// The target has had too many signals.
+    TooManySignals,
+}

@@ -1,0 +1,273 @@
+//! Work between executions: what a receiver does with it, and what a sender does with the answer.
+//!
+//! The sender keeps a piece of work until it is answered and sends it again and again; so each kind has its own
+//! rule that makes a second delivery harmless:
+//!
+//! | work | a second delivery | answer |
+//! |---|---|---|
+//! | `StartChild` | finds the run that its request id made | done, or the id is taken |
+//! | `ChildCreated` | finds the start recorded | begin, or the parent is gone |
+//! | `ParentClosed` | finds the run closed or cancel requested | done |
+//! | `ChildClosed` | finds the child not pending, or its end buffered | done |
+//! | `SignalExternal` | finds the request id taken | done, not found, too many |
+//! | `CancelExternal` | finds cancel requested | done, not found |
+
+use crate::{
+    chain::Parent,
+    effect::Rejection,
+    execution::Run,
+    ids::{EventId, RequestId, RunId, RunKey},
+    message::{ChildClosed, OutboxItem, OutboxResult, OutboxWork},
+    policy::ParentClosePolicy,
+    record::Record,
+    request::StartRequest,
+    shard::{Loaded, Step},
+    signal::Signal,
+    start::{Verdict, judge},
+    tx::Tx,
+};
+
+impl Step<'_> {
+    /// Does a piece of another execution's work. `None`: not now; the sender asks again.
+    pub(crate) fn receive(
+        &mut self,
+        loaded: &mut Loaded,
+        item: &OutboxItem,
+    ) -> Option<OutboxResult> {
+        Some(match &item.work {
+            OutboxWork::StartChild {
+                start,
+                initiated,
+                root,
+                policy,
+            } => {
+                let parent = Parent {
+                    run: item.from.clone(),
+                    initiated: *initiated,
+                    root: root.clone(),
+                    policy: *policy,
+                };
+                self.create_child(loaded, start, parent)
+            }
+            OutboxWork::ChildCreated {
+                parent_run,
+                initiated,
+                ..
+            } => self.answer_child(loaded, parent_run, *initiated, &item.from),
+            OutboxWork::ParentClosed { first_run, policy } => {
+                self.close_child(loaded, first_run, *policy)
+            }
+            OutboxWork::ChildClosed(closed) => self.end_child(loaded, closed, &item.from),
+            OutboxWork::SignalExternal {
+                run_id,
+                child_only,
+                name,
+                input,
+                header,
+                request_id,
+                initiated: _,
+            } => {
+                let signal = Signal {
+                    name: name.clone(),
+                    input: input.as_ref().map(|i| i.0.clone()),
+                    header: header.as_ref().map(|h| h.0.clone()),
+                    identity: "history-service".to_owned(),
+                    request_id: request_id.clone(),
+                    links: Vec::new(),
+                    sender: Some(item.from.clone()),
+                };
+                return self.deliver_signal(loaded, run_id.as_ref(), *child_only, signal);
+            }
+            OutboxWork::CancelExternal {
+                run_id,
+                child_only,
+                reason,
+                initiated,
+                ..
+            } => self.deliver_cancel(
+                loaded,
+                run_id.as_ref(),
+                *child_only,
+                reason,
+                &item.from,
+                *initiated,
+            ),
+        })
+    }
+
+    fn create_child(
+        &mut self,
+        loaded: &mut Loaded,
+        start: &StartRequest,
+        parent: Parent,
+    ) -> OutboxResult {
+        match judge(start, &loaded.execution) {
+            Verdict::Same(_) => OutboxResult::Done,
+            Verdict::Existing | Verdict::Refused(_) => OutboxResult::ChildExists,
+            Verdict::Start => {
+                let run_id = RunId::new(self.ids.uuid());
+                let mut tx = self.current_or_none(loaded);
+                tx.start_run(start, run_id, Some(parent));
+                tx.finish();
+                OutboxResult::Done
+            }
+        }
+    }
+
+    fn answer_child(
+        &mut self,
+        loaded: &mut Loaded,
+        parent_run: &RunId,
+        initiated: EventId,
+        child: &RunKey,
+    ) -> OutboxResult {
+        if !loaded.execution.runs.contains_key(parent_run) {
+            return OutboxResult::ParentGone;
+        }
+        let mut tx = self.open(loaded, parent_run);
+        let result = tx.child_created(initiated, &child.execution, &child.run_id);
+        tx.finish();
+        result
+    }
+
+    fn close_child(
+        &mut self,
+        loaded: &mut Loaded,
+        first_run: &RunId,
+        policy: ParentClosePolicy,
+    ) -> OutboxResult {
+        if let Some(mut tx) = self.current(loaded) {
+            if tx.run.history.first_run() == *first_run {
+                tx.parent_closed(policy);
+            }
+            tx.finish();
+        }
+        OutboxResult::Done
+    }
+
+    fn end_child(
+        &mut self,
+        loaded: &mut Loaded,
+        closed: &ChildClosed,
+        child: &RunKey,
+    ) -> OutboxResult {
+        if loaded.execution.runs.contains_key(&closed.parent_run) {
+            let mut tx = self.open(loaded, &closed.parent_run);
+            tx.child_closed(closed, &child.execution);
+            tx.finish();
+        }
+        OutboxResult::Done
+    }
+
+    fn deliver_signal(
+        &mut self,
+        loaded: &mut Loaded,
+        run_id: Option<&RunId>,
+        child_only: bool,
+        signal: Signal,
+    ) -> Option<OutboxResult> {
+        let sender = signal.sender.clone().expect("another execution sends it");
+        if taken_before(loaded, &signal.request_id) {
+            return Some(OutboxResult::Done);
+        }
+        let Some(target) = self.target(loaded, run_id, child_only, &sender) else {
+            return Some(OutboxResult::NotFound);
+        };
+        let mut tx = self.open(loaded, &target);
+        let result = match tx.signal(signal) {
+            Ok(()) => Some(OutboxResult::Done),
+            Err(Rejection::InvalidArgument(_)) => Some(OutboxResult::TooManySignals),
+            Err(Rejection::ResourceExhausted(_)) => None,
+            Err(
+                Rejection::NotFound(_)
+                | Rejection::AlreadyStarted { .. }
+                | Rejection::FailedPrecondition(_)
+                | Rejection::NotReady(_)
+                | Rejection::Unavailable(_)
+                | Rejection::QueryFailed { .. },
+            ) => Some(OutboxResult::NotFound),
+        };
+        tx.finish();
+        result
+    }
+
+    fn deliver_cancel(
+        &mut self,
+        loaded: &mut Loaded,
+        run_id: Option<&RunId>,
+        child_only: bool,
+        reason: &str,
+        sender: &RunKey,
+        initiated: EventId,
+    ) -> OutboxResult {
+        let Some(target) = self.target(loaded, run_id, child_only, sender) else {
+            return OutboxResult::NotFound;
+        };
+        let mut tx = self.open(loaded, &target);
+        let by = Some((sender.clone(), initiated));
+        tx.request_cancel(reason.to_owned(), "history-service".to_owned(), by);
+        tx.finish();
+        OutboxResult::Done
+    }
+
+    /// The run that a sender means; never its own execution.
+    // temporal: transfer_queue_active_task_executor.go, a workflow cannot signal or cancel itself.
+    fn target(
+        &self,
+        loaded: &Loaded,
+        run_id: Option<&RunId>,
+        child_only: bool,
+        sender: &RunKey,
+    ) -> Option<RunId> {
+        let execution = &loaded.execution;
+        let run = match run_id {
+            Some(run_id) => execution.runs.get(run_id)?,
+            None => execution.current_run()?,
+        };
+        let itself = sender.execution == *self.key;
+        let wrong_parent = child_only && !is_child_of(run, sender);
+        (!itself && !wrong_parent).then(|| run.run_id.clone())
+    }
+}
+
+fn taken_before(loaded: &Loaded, request_id: &RequestId) -> bool {
+    loaded
+        .execution
+        .runs
+        .values()
+        .any(|run| run.signal_requests.contains(request_id))
+}
+
+fn is_child_of(run: &Run, parent: &RunKey) -> bool {
+    let start = &run.history.start;
+    start.parent_workflow_execution.as_ref().is_some_and(|p| {
+        p.workflow_id == parent.execution.workflow_id.as_str() && p.run_id == parent.run_id.as_str()
+    })
+}
+
+impl Tx<'_> {
+    /// A piece of this run's own work has been answered.
+    pub(crate) fn work_done(&mut self, number: u64, result: &OutboxResult) {
+        let Some(put) = self.run.outbox.get(&number).cloned() else {
+            return;
+        };
+        self.record(Record::OutboxDone(number));
+        match put.work {
+            OutboxWork::StartChild { initiated, .. } => {
+                if *result == OutboxResult::ChildExists {
+                    self.child_exists(initiated);
+                }
+            }
+            OutboxWork::ChildCreated { policy, .. } => {
+                if *result == OutboxResult::Begin {
+                    self.begin_child();
+                } else {
+                    self.parent_closed(policy);
+                }
+            }
+            OutboxWork::SignalExternal { initiated, .. } => self.signal_answered(initiated, result),
+            OutboxWork::CancelExternal { initiated, .. } => self.cancel_answered(initiated, result),
+            OutboxWork::ParentClosed { .. } | OutboxWork::ChildClosed(_) => {}
+        }
+    }
+}

@@ -1,0 +1,350 @@
+//! What workers ask and answer.
+
+use std::time::Duration;
+
+use steadfast_proto::temporal::api::{
+    common::v1::Payloads,
+    enums::v1::{QueryResultType, TaskQueueKind, WorkflowTaskFailedCause},
+    failure::v1::{Failure, failure::FailureInfo},
+    query::v1::WorkflowQueryResult,
+    taskqueue::v1::{StickyExecutionAttributes, TaskQueue},
+    workflowservice::v1::{
+        PollActivityTaskQueueRequest, PollWorkflowTaskQueueRequest,
+        RecordActivityTaskHeartbeatByIdRequest, RecordActivityTaskHeartbeatRequest,
+        RespondActivityTaskCanceledByIdRequest, RespondActivityTaskCanceledRequest,
+        RespondActivityTaskCompletedByIdRequest, RespondActivityTaskCompletedRequest,
+        RespondActivityTaskFailedByIdRequest, RespondActivityTaskFailedRequest,
+        RespondQueryTaskCompletedRequest, RespondWorkflowTaskCompletedRequest,
+        RespondWorkflowTaskFailedRequest,
+    },
+};
+
+use super::{command, duration, invalid, key, name, run_id};
+use crate::{
+    effect::{Rejection, ReplyTo},
+    ids::{ActivityId, Namespace},
+    matching::{MatchingInput, QueryToken},
+    message::{QueueKey, TaskKind},
+    request::{
+        ActivityAction, ActivityRequest, ActivityTarget, CompleteWorkflowTask, FailWorkflowTask,
+        Request, StickyRequest, Target,
+    },
+    token::TaskToken,
+};
+
+/// A poll for workflow tasks that waits as long as `patience`.
+///
+/// # Errors
+/// With Temporal's words for what is wrong.
+pub fn poll_workflow(
+    request: PollWorkflowTaskQueueRequest,
+    reply_to: ReplyTo,
+    patience: Duration,
+) -> Result<MatchingInput, Rejection> {
+    let queue = queue(
+        &request.namespace,
+        TaskKind::Workflow,
+        request.task_queue.as_ref(),
+    )?;
+    Ok(MatchingInput::Poll {
+        reply_to,
+        queue,
+        identity: request.identity,
+        patience,
+    })
+}
+
+/// A poll for activity tasks that waits as long as `patience`.
+///
+/// # Errors
+/// With Temporal's words for what is wrong.
+pub fn poll_activity(
+    request: PollActivityTaskQueueRequest,
+    reply_to: ReplyTo,
+    patience: Duration,
+) -> Result<MatchingInput, Rejection> {
+    let queue = queue(
+        &request.namespace,
+        TaskKind::Activity,
+        request.task_queue.as_ref(),
+    )?;
+    Ok(MatchingInput::Poll {
+        reply_to,
+        queue,
+        identity: request.identity,
+        patience,
+    })
+}
+
+fn queue(
+    namespace: &str,
+    kind: TaskKind,
+    queue: Option<&TaskQueue>,
+) -> Result<QueueKey, Rejection> {
+    let namespace = name(namespace, "Namespace not set on request.", "Namespace")?;
+    let queue = queue.map_or("", |q| q.name.as_str());
+    let queue = name(queue, "missing task queue name", "TaskQueue")?;
+    Ok(QueueKey {
+        namespace: Namespace::new(namespace),
+        kind,
+        name: queue.into(),
+    })
+}
+
+/// A worker finished a workflow task.
+///
+/// # Errors
+/// If the token is none, or a command is of no known type.
+pub fn workflow_task_completed(
+    request: RespondWorkflowTaskCompletedRequest,
+) -> Result<Request, Rejection> {
+    let token = TaskToken::decode(&request.task_token, TaskKind::Workflow)?;
+    let namespace = token.run.execution.namespace.clone();
+    let mut commands = Vec::with_capacity(request.commands.len());
+    for wire in request.commands {
+        let Some(attributes) = wire.attributes else {
+            return invalid("Command attributes are not set.");
+        };
+        commands.push(command::parse(attributes, wire.user_metadata, &namespace)?);
+    }
+    Ok(Request::CompleteWorkflowTask(Box::new(
+        CompleteWorkflowTask {
+            token,
+            commands,
+            identity: request.identity,
+            sticky: request
+                .sticky_attributes
+                .as_ref()
+                .map(sticky)
+                .transpose()?
+                .flatten(),
+            return_new_task: request.return_new_workflow_task,
+            force_new_task: request.force_create_new_workflow_task,
+            query_results: request.query_results,
+            sdk_metadata: request.sdk_metadata,
+            #[expect(deprecated, reason = "old workers still send it")]
+            binary_checksum: request.binary_checksum,
+        },
+    )))
+}
+
+fn sticky(attributes: &StickyExecutionAttributes) -> Result<Option<StickyRequest>, Rejection> {
+    let Some(queue) = &attributes.worker_task_queue else {
+        return Ok(None);
+    };
+    if queue.name.is_empty() || queue.kind() == TaskQueueKind::Normal {
+        return Ok(None);
+    }
+    Ok(Some(StickyRequest {
+        queue: queue.name.as_str().into(),
+        schedule_to_start: duration(
+            attributes.schedule_to_start_timeout.as_ref(),
+            "ScheduleToStartTimeout",
+        )?,
+    }))
+}
+
+/// A worker could not finish a workflow task.
+///
+/// # Errors
+/// If the token is none.
+pub fn workflow_task_failed(
+    request: RespondWorkflowTaskFailedRequest,
+) -> Result<Request, Rejection> {
+    Ok(Request::FailWorkflowTask(Box::new(FailWorkflowTask {
+        token: TaskToken::decode(&request.task_token, TaskKind::Workflow)?,
+        cause: WorkflowTaskFailedCause::try_from(request.cause)
+            .unwrap_or(WorkflowTaskFailedCause::Unspecified),
+        failure: request.failure,
+        identity: request.identity,
+    })))
+}
+
+/// A worker answered a query.
+///
+/// # Errors
+/// If the token is none.
+pub fn query_completed(
+    request: RespondQueryTaskCompletedRequest,
+    reply_to: ReplyTo,
+) -> Result<MatchingInput, Rejection> {
+    let token = QueryToken::decode(&request.task_token)?;
+    let result = WorkflowQueryResult {
+        result_type: QueryResultType::try_from(request.completed_type)
+            .unwrap_or(QueryResultType::Failed)
+            .into(),
+        answer: request.query_result,
+        error_message: request.error_message,
+        failure: request.failure,
+    };
+    Ok(MatchingInput::QueryAnswered {
+        reply_to,
+        token,
+        result: Box::new(result),
+    })
+}
+
+fn by_token(token: &[u8], action: ActivityAction, identity: String) -> Result<Request, Rejection> {
+    let target = ActivityTarget::Token(TaskToken::decode(token, TaskKind::Activity)?);
+    Ok(Request::Activity(Box::new(ActivityRequest {
+        target,
+        action,
+        identity,
+    })))
+}
+
+fn by_id(
+    namespace: &str,
+    (workflow_id, run, activity_id): (&str, &str, &str),
+    action: ActivityAction,
+    identity: String,
+) -> Result<Request, Rejection> {
+    let target = Target {
+        key: key(namespace, workflow_id)?,
+        run_id: run_id(run)?,
+    };
+    let activity_id = name(
+        activity_id,
+        "ActivityId is not set on request.",
+        "ActivityId",
+    )?;
+    let target = ActivityTarget::ById(target, ActivityId::new(activity_id));
+    Ok(Request::Activity(Box::new(ActivityRequest {
+        target,
+        action,
+        identity,
+    })))
+}
+
+/// An activity completed.
+///
+/// # Errors
+/// If the token is none.
+pub fn activity_completed(
+    request: RespondActivityTaskCompletedRequest,
+) -> Result<Request, Rejection> {
+    by_token(
+        &request.task_token,
+        ActivityAction::Complete(request.result),
+        request.identity,
+    )
+}
+
+/// An activity completed, by its id.
+///
+/// # Errors
+/// If an id is missing.
+pub fn activity_completed_by_id(
+    request: RespondActivityTaskCompletedByIdRequest,
+) -> Result<Request, Rejection> {
+    let ids = (
+        &*request.workflow_id,
+        &*request.run_id,
+        &*request.activity_id,
+    );
+    let action = ActivityAction::Complete(request.result);
+    by_id(&request.namespace, ids, action, request.identity)
+}
+
+/// Only what an application can say is a failure of an activity.
+fn failed(
+    failure: Option<Failure>,
+    details: Option<Payloads>,
+) -> Result<ActivityAction, Rejection> {
+    match &failure {
+        Some(given)
+            if !matches!(
+                given.failure_info,
+                Some(FailureInfo::ApplicationFailureInfo(_))
+            ) =>
+        {
+            invalid("Failure must have ApplicationFailureInfo.")
+        }
+        Some(_) | None => Ok(ActivityAction::Fail(failure, details)),
+    }
+}
+
+/// An activity failed.
+///
+/// # Errors
+/// If the token is none, or the failure is none that an application can have.
+pub fn activity_failed(request: RespondActivityTaskFailedRequest) -> Result<Request, Rejection> {
+    let action = failed(request.failure, request.last_heartbeat_details)?;
+    by_token(&request.task_token, action, request.identity)
+}
+
+/// An activity failed, by its id.
+///
+/// # Errors
+/// If an id is missing, or the failure is none that an application can have.
+pub fn activity_failed_by_id(
+    request: RespondActivityTaskFailedByIdRequest,
+) -> Result<Request, Rejection> {
+    let ids = (
+        &*request.workflow_id,
+        &*request.run_id,
+        &*request.activity_id,
+    );
+    let action = failed(request.failure, request.last_heartbeat_details)?;
+    by_id(&request.namespace, ids, action, request.identity)
+}
+
+/// An activity stopped because it was asked to.
+///
+/// # Errors
+/// If the token is none.
+pub fn activity_canceled(
+    request: RespondActivityTaskCanceledRequest,
+) -> Result<Request, Rejection> {
+    by_token(
+        &request.task_token,
+        ActivityAction::Cancel(request.details),
+        request.identity,
+    )
+}
+
+/// An activity stopped because it was asked to, by its id.
+///
+/// # Errors
+/// If an id is missing.
+pub fn activity_canceled_by_id(
+    request: RespondActivityTaskCanceledByIdRequest,
+) -> Result<Request, Rejection> {
+    let ids = (
+        &*request.workflow_id,
+        &*request.run_id,
+        &*request.activity_id,
+    );
+    let action = ActivityAction::Cancel(request.details);
+    by_id(&request.namespace, ids, action, request.identity)
+}
+
+/// An activity is alive.
+///
+/// # Errors
+/// If the token is none.
+pub fn activity_heartbeat(
+    request: RecordActivityTaskHeartbeatRequest,
+) -> Result<Request, Rejection> {
+    by_token(
+        &request.task_token,
+        ActivityAction::Heartbeat(request.details),
+        request.identity,
+    )
+}
+
+/// An activity is alive, by its id.
+///
+/// # Errors
+/// If an id is missing.
+pub fn activity_heartbeat_by_id(
+    request: RecordActivityTaskHeartbeatByIdRequest,
+) -> Result<Request, Rejection> {
+    let ids = (
+        &*request.workflow_id,
+        &*request.run_id,
+        &*request.activity_id,
+    );
+    let action = ActivityAction::Heartbeat(request.details);
+    by_id(&request.namespace, ids, action, request.identity)
+}

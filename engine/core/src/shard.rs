@@ -1,0 +1,832 @@
+//! The durable machine: owns executions, decides everything that is recorded about them.
+//!
+//! | slot | event | next |
+//! |---|---|---|
+//! | absent, evicted | work for it | loading; the work waits, `Load` goes out |
+//! | loading | work for it | loading; the work waits behind |
+//! | loading | loaded | loaded; the waiting work is done in order |
+//! | loaded | work for it | loaded |
+//! | loaded, idle | evict | evicted; its deadline is remembered |
+//! | evicted | its deadline comes | loading |
+//!
+//! Deadlines stand on the shard's `high`, the durable maximum of every wall-clock reading: history time never runs
+//! back, and no timer is early by it. Messages without an answer are sent again on the steady clock.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    deadline::{DeadlineReason, sleeps_until},
+    effect::{Effect, Effects, Rejection, Reply, ReplyTo},
+    execution::{Execution, Run},
+    ids::{Epoch, ExecutionKey, RequestId, RunId, RunKey, ShardId},
+    input::{Entropy, Input, InputEvent},
+    limits::{MAX_LOADED_EXECUTIONS, MAX_WAITING_FOR_LOAD, RESEND_INTERVAL},
+    message::{Address, Claim, Envelope, Message, OutboxAnswer, OutboxItem, TaskKind, TaskRef},
+    read::describe,
+    record::Created,
+    request::{ActivityTarget, Request, Target},
+    start::{Verdict, judge},
+    time::{Monotonic, Now, Timestamp},
+    tx::{IdSource, Tx},
+    volatile::Volatile,
+};
+
+/// See the module documentation.
+#[derive(Clone, Debug)]
+pub struct Shard {
+    id: ShardId,
+    /// How many shards there are in all.
+    shards: u32,
+    epoch: Epoch,
+    high: Timestamp,
+    slots: BTreeMap<ExecutionKey, Slot>,
+    deadlines: BTreeSet<(Timestamp, ExecutionKey)>,
+    /// Executions with messages that have no answer yet.
+    unsettled: BTreeSet<ExecutionKey>,
+    resend_at: Option<Monotonic>,
+    sequence: u64,
+    loaded: usize,
+    /// Where the search for something to evict goes on.
+    sweep: Option<ExecutionKey>,
+}
+
+#[derive(Clone, Debug)]
+enum Slot {
+    Loading {
+        deadline: Option<Timestamp>,
+        waiting: Vec<(Entropy, Work)>,
+    },
+    Loaded(Box<Loaded>),
+    Evicted {
+        deadline: Option<Timestamp>,
+    },
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Loaded {
+    pub(crate) execution: Execution,
+    volatile: Volatile,
+    deadline: Option<Timestamp>,
+}
+
+/// Something to do with one execution.
+#[derive(Clone, Debug)]
+enum Work {
+    Request(ReplyTo, Request),
+    Claim(Box<Claim>),
+    Outbox(Box<OutboxItem>),
+    OutboxAnswer(Box<OutboxAnswer>),
+    /// Time may have done something.
+    Tick,
+    /// It has just been loaded: offer what waits, find the deadline. Nothing is decided.
+    Adopt,
+}
+
+/// What work on one execution leaves for the shard to do.
+pub(crate) struct Step<'a> {
+    now: Timestamp,
+    shards: u32,
+    pub(crate) key: &'a ExecutionKey,
+    pub(crate) ids: IdSource,
+    effects: &'a mut Effects,
+    /// Messages with their addressees.
+    messages: Vec<(Address, Message)>,
+}
+
+/// A shard's next deadlines on its two clocks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Deadlines {
+    /// On the wall clock, in terms of the shard's `high`.
+    pub wall: Option<Timestamp>,
+    /// On the steady clock.
+    pub mono: Option<Monotonic>,
+}
+
+impl Shard {
+    /// Takes ownership of a shard as the store has it. `executions` are all that it has; those with nothing
+    /// outstanding are not kept in memory. The effects offer what waits for pollers and send what is in outboxes.
+    pub fn recover(
+        id: ShardId,
+        shards: u32,
+        epoch: Epoch,
+        high: Timestamp,
+        executions: impl IntoIterator<Item = (ExecutionKey, Execution)>,
+        now: Now,
+        effects: &mut Effects,
+    ) -> Self {
+        let mut shard = Self {
+            id,
+            shards,
+            epoch,
+            high: high.max(now.wall),
+            slots: BTreeMap::new(),
+            deadlines: BTreeSet::new(),
+            unsettled: BTreeSet::new(),
+            resend_at: None,
+            sequence: 0,
+            loaded: 0,
+            sweep: None,
+        };
+        effects.batch.high = shard.high;
+        for (key, execution) in executions {
+            shard.adopt(key, execution, now, effects);
+        }
+        shard
+    }
+
+    fn adopt(&mut self, key: ExecutionKey, execution: Execution, now: Now, effects: &mut Effects) {
+        let deadline = execution.current_run().and_then(sleeps_until);
+        if execution.is_idle() {
+            if let Some(at) = deadline {
+                self.deadlines.insert((at, key.clone()));
+                self.slots.insert(key, Slot::Evicted { deadline });
+            }
+        } else {
+            self.slots.insert(
+                key.clone(),
+                Slot::Loading {
+                    deadline: None,
+                    waiting: Vec::new(),
+                },
+            );
+            self.loaded_in(&key, Some(execution), now, effects);
+        }
+    }
+
+    /// Which shard this is.
+    #[must_use]
+    pub fn id(&self) -> ShardId {
+        self.id
+    }
+
+    /// By which right it writes.
+    #[must_use]
+    pub fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// The newest time it knows.
+    #[must_use]
+    pub fn high(&self) -> Timestamp {
+        self.high
+    }
+
+    /// The executions in memory, for checks.
+    pub fn loaded_executions(&self) -> impl Iterator<Item = (&ExecutionKey, &Execution)> {
+        self.slots.iter().filter_map(|(key, slot)| match slot {
+            Slot::Loaded(loaded) => Some((key, &loaded.execution)),
+            Slot::Loading { .. } | Slot::Evicted { .. } => None,
+        })
+    }
+
+    /// One execution, if it is in memory.
+    #[must_use]
+    pub fn execution(&self, key: &ExecutionKey) -> Option<&Execution> {
+        match self.slots.get(key)? {
+            Slot::Loaded(loaded) => Some(&loaded.execution),
+            Slot::Loading { .. } | Slot::Evicted { .. } => None,
+        }
+    }
+
+    /// When [`InputEvent::Tick`] is wanted next. The wall deadline is in terms of `high`: with a clock behind it,
+    /// the tick is due when the clock has caught up.
+    #[must_use]
+    pub fn next_deadline(&self) -> Deadlines {
+        Deadlines {
+            wall: self.deadlines.first().map(|(at, _)| *at),
+            mono: self.resend_at,
+        }
+    }
+
+    /// Why the next wall deadline stands, for people; `None` if the execution is not in memory.
+    #[must_use]
+    pub fn deadline_reason(&self) -> Option<(ExecutionKey, DeadlineReason)> {
+        let (_, key) = self.deadlines.first()?;
+        let mut loaded = match self.slots.get(key)? {
+            Slot::Loaded(loaded) => (**loaded).clone(),
+            Slot::Loading { .. } | Slot::Evicted { .. } => return None,
+        };
+        let current = loaded.execution.current.clone()?;
+        let mut effects = Effects::new(self.id, self.epoch);
+        let mut ids = IdSource::new(Entropy::default(), key);
+        let tx = Tx::open(
+            self.high,
+            key,
+            &current,
+            &mut loaded.execution,
+            &mut loaded.volatile,
+            &mut ids,
+            &mut effects,
+        );
+        let reason = tx
+            .next_due()
+            .map_or(DeadlineReason::ActivityRetry, |(_, reason)| reason);
+        Some((key.clone(), reason))
+    }
+
+    /// Takes one input. Never fails and never waits: a refused request is an effect.
+    pub fn step(&mut self, now: Now, input: Input, effects: &mut Effects) {
+        self.high = self.high.max(now.wall);
+        effects.batch.high = self.high;
+        let entropy = input.entropy;
+        match input.event {
+            InputEvent::Request(reply_to, request) => {
+                let key = request.key().clone();
+                self.work(key, entropy, Work::Request(reply_to, request), now, effects);
+            }
+            InputEvent::Abandoned(reply_to) => self.forget_caller(reply_to),
+            InputEvent::Message(envelope) => self.message(*envelope, entropy, now, effects),
+            InputEvent::Loaded(key, execution) => {
+                self.loaded_in(&key, execution.map(|e| *e), now, effects);
+            }
+            InputEvent::Tick => self.tick(entropy, now, effects),
+            InputEvent::Evict(key) => self.evict(&key),
+        }
+        self.bound_memory();
+    }
+
+    fn message(&mut self, envelope: Envelope, entropy: Entropy, now: Now, effects: &mut Effects) {
+        match envelope.message {
+            Message::Claim(claim) => {
+                let key = claim.task.run.execution.clone();
+                self.work(key, entropy, Work::Claim(claim), now, effects);
+            }
+            Message::Outbox(item) => {
+                let key = item.to.clone();
+                self.work(key, entropy, Work::Outbox(item), now, effects);
+            }
+            Message::OutboxAnswer(answer) => {
+                let key = answer.from.execution.clone();
+                self.work(key, entropy, Work::OutboxAnswer(answer), now, effects);
+            }
+            Message::OfferTaken(task) => self.offer_taken(&task),
+            Message::MatchingStarted => self.offer_all_again(now, effects),
+            Message::Offer(_)
+            | Message::Withdraw(_)
+            | Message::ClaimAnswer { .. }
+            | Message::Query(_) => {
+                unreachable!("these are for matching; the owner routes by address")
+            }
+        }
+    }
+
+    fn offer_taken(&mut self, task: &TaskRef) {
+        let Some(Slot::Loaded(loaded)) = self.slots.get_mut(&task.run.execution) else {
+            return;
+        };
+        if let Some(offered) = loaded.volatile.offers.get_mut(task) {
+            offered.taken = true;
+        }
+        if settled(loaded) {
+            self.unsettled.remove(&task.run.execution);
+        }
+    }
+
+    fn offer_all_again(&mut self, now: Now, effects: &mut Effects) {
+        let mut keys = Vec::new();
+        for (key, slot) in &mut self.slots {
+            let Slot::Loaded(loaded) = slot else { continue };
+            for offered in loaded.volatile.offers.values_mut() {
+                offered.taken = false;
+            }
+            if !loaded.volatile.offers.is_empty() {
+                keys.push(key.clone());
+            }
+        }
+        for key in keys {
+            self.unsettled.insert(key.clone());
+            self.resend(&key, effects);
+        }
+        self.arm_resend(now);
+    }
+
+    fn forget_caller(&mut self, reply_to: ReplyTo) {
+        for slot in self.slots.values_mut() {
+            if let Slot::Loaded(loaded) = slot {
+                loaded.volatile.queries.retain(|q| q.reply_to != reply_to);
+                loaded.volatile.waiters.retain(|w| w.reply_to != reply_to);
+            }
+        }
+    }
+
+    /// Does something with an execution, now or when it is loaded.
+    fn work(
+        &mut self,
+        key: ExecutionKey,
+        entropy: Entropy,
+        work: Work,
+        now: Now,
+        effects: &mut Effects,
+    ) {
+        match self.slots.get_mut(&key) {
+            Some(Slot::Loaded(_)) => self.perform(&key, entropy, work, now, effects),
+            Some(Slot::Loading { waiting, .. }) if waiting.len() >= MAX_WAITING_FOR_LOAD => {
+                if let Work::Request(reply_to, _) = work {
+                    let busy = Rejection::ResourceExhausted(
+                        "too many requests wait for this workflow".to_owned(),
+                    );
+                    effects.effects.push(Effect::Reply(reply_to, Err(busy)));
+                }
+            }
+            Some(Slot::Loading { waiting, .. }) => waiting.push((entropy, work)),
+            Some(Slot::Evicted { .. }) | None => {
+                let deadline = match self.slots.get(&key) {
+                    Some(Slot::Evicted { deadline }) => *deadline,
+                    Some(Slot::Loading { .. } | Slot::Loaded(_)) | None => None,
+                };
+                let slot = Slot::Loading {
+                    deadline,
+                    waiting: vec![(entropy, work)],
+                };
+                self.slots.insert(key.clone(), slot);
+                effects.effects.push(Effect::Load(key));
+            }
+        }
+    }
+
+    fn loaded_in(
+        &mut self,
+        key: &ExecutionKey,
+        execution: Option<Execution>,
+        now: Now,
+        effects: &mut Effects,
+    ) {
+        let Some(Slot::Loading { deadline, waiting }) = self.slots.remove(key) else {
+            return;
+        };
+        let loaded = Loaded {
+            execution: execution.unwrap_or_default(),
+            volatile: Volatile::default(),
+            deadline,
+        };
+        self.slots
+            .insert(key.clone(), Slot::Loaded(Box::new(loaded)));
+        self.loaded += 1;
+        self.resend_outbox_of(key, effects);
+        self.perform(key, Entropy::default(), Work::Adopt, now, effects);
+        for (entropy, work) in waiting {
+            self.perform(key, entropy, work, now, effects);
+        }
+    }
+
+    /// After loading, outbox work that may have been lost with the last owner's memory goes out again.
+    fn resend_outbox_of(&mut self, key: &ExecutionKey, effects: &mut Effects) {
+        let Some(Slot::Loaded(loaded)) = self.slots.get(key) else {
+            return;
+        };
+        let messages = outbox_messages(key, &loaded.execution, self.shards);
+        self.send_all(messages, effects);
+    }
+
+    fn tick(&mut self, entropy: Entropy, now: Now, effects: &mut Effects) {
+        while let Some((at, key)) = self.deadlines.first().cloned() {
+            if at > self.high {
+                break;
+            }
+            self.deadlines.pop_first();
+            if let Some(Slot::Loaded(loaded)) = self.slots.get_mut(&key) {
+                loaded.deadline = None;
+            }
+            if let Some(Slot::Evicted { deadline } | Slot::Loading { deadline, .. }) =
+                self.slots.get_mut(&key)
+            {
+                *deadline = None;
+            }
+            self.work(key, entropy, Work::Tick, now, effects);
+        }
+        if self.resend_at.is_some_and(|at| now.mono >= at) {
+            self.resend_at = None;
+            for key in self.unsettled.clone() {
+                self.resend(&key, effects);
+            }
+            self.arm_resend(now);
+        }
+    }
+
+    fn arm_resend(&mut self, now: Now) {
+        if !self.unsettled.is_empty() && self.resend_at.is_none() {
+            self.resend_at = Some(now.mono.plus(RESEND_INTERVAL));
+        } else if self.unsettled.is_empty() {
+            self.resend_at = None;
+        }
+    }
+
+    fn resend(&mut self, key: &ExecutionKey, effects: &mut Effects) {
+        let Some(Slot::Loaded(loaded)) = self.slots.get(key) else {
+            return;
+        };
+        let offers = loaded.volatile.offers.values().filter(|o| !o.taken);
+        let offers = offers.map(|o| (Address::Matching, Message::Offer(Box::new(o.offer.clone()))));
+        let mut messages: Vec<_> = offers.collect();
+        messages.extend(outbox_messages(key, &loaded.execution, self.shards));
+        self.send_all(messages, effects);
+    }
+
+    fn send_all(&mut self, messages: Vec<(Address, Message)>, effects: &mut Effects) {
+        for (to, message) in messages {
+            self.sequence += 1;
+            effects.effects.push(Effect::Send(Box::new(Envelope {
+                from: Address::Shard(self.id),
+                to,
+                epoch: self.epoch,
+                sequence: self.sequence,
+                message,
+            })));
+        }
+    }
+
+    fn perform(
+        &mut self,
+        key: &ExecutionKey,
+        entropy: Entropy,
+        work: Work,
+        now: Now,
+        effects: &mut Effects,
+    ) {
+        let Some(Slot::Loaded(loaded)) = self.slots.get_mut(key) else {
+            return;
+        };
+        let mut step = Step {
+            now: self.high,
+            shards: self.shards,
+            key,
+            ids: IdSource::new(entropy, key),
+            effects,
+            messages: Vec::new(),
+        };
+        step.perform(loaded, work);
+        let messages = step.collect(loaded);
+        let next = loaded.volatile.deadline;
+        if loaded.deadline != next {
+            if let Some(old) = loaded.deadline {
+                self.deadlines.remove(&(old, key.clone()));
+            }
+            if let Some(new) = next {
+                self.deadlines.insert((new, key.clone()));
+            }
+            loaded.deadline = next;
+        }
+        if settled(loaded) {
+            self.unsettled.remove(key);
+        } else if !self.unsettled.contains(key) {
+            self.unsettled.insert(key.clone());
+        }
+        self.send_all(messages, effects);
+        self.arm_resend(now);
+    }
+
+    fn evict(&mut self, key: &ExecutionKey) {
+        let Some(Slot::Loaded(loaded)) = self.slots.get(key) else {
+            return;
+        };
+        if !loaded.execution.is_idle() || !loaded.volatile.is_idle() {
+            return;
+        }
+        let deadline = loaded.execution.current_run().and_then(sleeps_until);
+        if let Some(old) = loaded.deadline {
+            self.deadlines.remove(&(old, key.clone()));
+        }
+        self.loaded -= 1;
+        match deadline {
+            Some(at) => {
+                self.deadlines.insert((at, key.clone()));
+                self.slots.insert(key.clone(), Slot::Evicted { deadline });
+            }
+            None => {
+                self.slots.remove(key);
+            }
+        }
+    }
+
+    /// Above the bound, a few slots a step are looked at and the idle ones forgotten.
+    fn bound_memory(&mut self) {
+        use std::ops::Bound;
+        if self.loaded <= MAX_LOADED_EXECUTIONS {
+            return;
+        }
+        let from = self.sweep.take().map_or(Bound::Unbounded, Bound::Excluded);
+        let keys: Vec<_> = self
+            .slots
+            .range((from, Bound::Unbounded))
+            .take(8)
+            .map(|(k, _)| k.clone())
+            .collect();
+        self.sweep = keys.last().cloned();
+        for key in keys {
+            self.evict(&key);
+        }
+    }
+}
+
+/// Whether every message about an execution has its answer.
+fn settled(loaded: &Loaded) -> bool {
+    loaded.volatile.offers.values().all(|o| o.taken)
+        && loaded
+            .execution
+            .runs
+            .values()
+            .all(|run| run.outbox.is_empty())
+}
+
+fn outbox_messages(
+    key: &ExecutionKey,
+    execution: &Execution,
+    shards: u32,
+) -> Vec<(Address, Message)> {
+    let mut messages = Vec::new();
+    for run in execution.runs.values() {
+        for (number, _) in &run.outbox {
+            messages.extend(outbox_message(key, run, *number, shards));
+        }
+    }
+    messages
+}
+
+fn outbox_message(
+    key: &ExecutionKey,
+    run: &Run,
+    number: u64,
+    shards: u32,
+) -> Option<(Address, Message)> {
+    let put = run.outbox.get(&number)?;
+    let item = OutboxItem {
+        from: RunKey {
+            execution: key.clone(),
+            run_id: run.run_id.clone(),
+        },
+        number,
+        to: put.to.clone(),
+        work: put.work.clone(),
+    };
+    Some((
+        Address::Shard(put.to.shard(shards)),
+        Message::Outbox(Box::new(item)),
+    ))
+}
+
+impl Step<'_> {
+    fn perform(&mut self, loaded: &mut Loaded, work: Work) {
+        match work {
+            Work::Request(reply_to, request) => self.request(loaded, reply_to, request),
+            Work::Claim(claim) => self.claim(loaded, &claim),
+            Work::Outbox(item) => {
+                if let Some(result) = self.receive(loaded, &item) {
+                    let answer = OutboxAnswer {
+                        from: item.from,
+                        number: item.number,
+                        result,
+                    };
+                    let to = Address::Shard(answer.from.execution.shard(self.shards));
+                    self.messages
+                        .push((to, Message::OutboxAnswer(Box::new(answer))));
+                }
+            }
+            Work::OutboxAnswer(answer) => self.outbox_answer(loaded, &answer),
+            Work::Adopt => {
+                if let Some(tx) = self.current(loaded) {
+                    tx.finish();
+                }
+            }
+            Work::Tick => {
+                if let Some(mut tx) = self.current(loaded) {
+                    tx.fire_due();
+                    tx.finish();
+                }
+            }
+        }
+    }
+
+    /// What the work left to be sent.
+    fn collect(mut self, loaded: &mut Loaded) -> Vec<(Address, Message)> {
+        for message in loaded.volatile.new_messages.drain(..) {
+            self.messages.push((Address::Matching, message));
+        }
+        for (run_id, number) in std::mem::take(&mut loaded.volatile.new_work) {
+            let run = loaded.execution.runs.get(&run_id);
+            let message = run.and_then(|run| outbox_message(self.key, run, number, self.shards));
+            self.messages.extend(message);
+        }
+        self.messages
+    }
+
+    pub(crate) fn open<'t>(&'t mut self, loaded: &'t mut Loaded, run_id: &RunId) -> Tx<'t> {
+        Tx::open(
+            self.now,
+            self.key,
+            run_id,
+            &mut loaded.execution,
+            &mut loaded.volatile,
+            &mut self.ids,
+            self.effects,
+        )
+    }
+
+    pub(crate) fn current<'t>(&'t mut self, loaded: &'t mut Loaded) -> Option<Tx<'t>> {
+        let run_id = loaded.execution.current.clone()?;
+        Some(self.open(loaded, &run_id))
+    }
+
+    /// The current run, or nothing in its place.
+    pub(crate) fn current_or_none<'t>(&'t mut self, loaded: &'t mut Loaded) -> Tx<'t> {
+        match loaded.execution.current.clone() {
+            Some(run_id) => self.open(loaded, &run_id),
+            None => Tx::with(
+                self.now,
+                self.key,
+                Run::new(
+                    RunId::new(""),
+                    Created {
+                        request_id: RequestId::new(""),
+                        awaits_parent: false,
+                    },
+                ),
+                &mut loaded.execution,
+                &mut loaded.volatile,
+                &mut self.ids,
+                self.effects,
+            ),
+        }
+    }
+
+    /// The run that a caller means.
+    fn find(&self, loaded: &Loaded, run_id: Option<&RunId>) -> Result<RunId, Rejection> {
+        match run_id {
+            Some(run_id) if loaded.execution.runs.contains_key(run_id) => Ok(run_id.clone()),
+            Some(run_id) => Err(Rejection::NotFound(format!(
+                "workflow execution not found for workflow ID \"{}\" and run ID \"{run_id}\"",
+                self.key.workflow_id
+            ))),
+            None => loaded.execution.current.clone().ok_or_else(|| {
+                Rejection::NotFound(format!(
+                    "workflow not found for ID: {}",
+                    self.key.workflow_id
+                ))
+            }),
+        }
+    }
+
+    fn reply(&mut self, to: ReplyTo, reply: Result<Reply, Rejection>) {
+        self.effects.effects.push(Effect::Reply(to, reply));
+    }
+
+    fn request(&mut self, loaded: &mut Loaded, reply_to: ReplyTo, request: Request) {
+        match request {
+            Request::Start(_) | Request::SignalWithStart(..) => {
+                self.start(loaded, reply_to, request);
+            }
+            Request::Describe(target) => {
+                let answer = self.find(loaded, target.run_id.as_ref()).map(|run_id| {
+                    let run = &loaded.execution.runs[&run_id];
+                    Reply::Describe(Box::new(describe(self.key, run)))
+                });
+                self.reply(reply_to, answer);
+            }
+            Request::Signal(_)
+            | Request::Cancel(_)
+            | Request::Terminate(_)
+            | Request::Query(_)
+            | Request::History(_)
+            | Request::CompleteWorkflowTask(_)
+            | Request::FailWorkflowTask(_)
+            | Request::Activity(_)
+            | Request::ResetStickiness(_) => {
+                let wanted = wanted_run(&request);
+                match self.find(loaded, wanted.as_ref()) {
+                    Ok(run_id) => self.run_request(loaded, &run_id, reply_to, request),
+                    Err(rejection) => self.reply(reply_to, Err(rejection)),
+                }
+            }
+        }
+    }
+
+    fn run_request(
+        &mut self,
+        loaded: &mut Loaded,
+        run_id: &RunId,
+        reply_to: ReplyTo,
+        request: Request,
+    ) {
+        let mut tx = self.open(loaded, run_id);
+        match request {
+            Request::Signal(signal) => tx.signal_request(*signal, reply_to),
+            Request::Cancel(cancel) => tx.cancel_request(cancel, reply_to),
+            Request::Terminate(terminate) => tx.terminate_request(terminate, reply_to),
+            Request::Query(query) => tx.query(*query, reply_to),
+            Request::History(history) => tx.read_history(&history, reply_to),
+            Request::CompleteWorkflowTask(complete) => tx.complete_task(*complete, reply_to),
+            Request::FailWorkflowTask(fail) => tx.fail_task(&fail, reply_to),
+            Request::Activity(activity) => tx.activity_request(*activity, reply_to),
+            Request::ResetStickiness(_) => {
+                tx.reset_stickiness();
+                tx.reply(reply_to, Ok(Reply::Done));
+            }
+            Request::Start(_) | Request::SignalWithStart(..) | Request::Describe(_) => {
+                unreachable!("not for one run")
+            }
+        }
+        tx.finish();
+    }
+
+    fn start(&mut self, loaded: &mut Loaded, reply_to: ReplyTo, request: Request) {
+        let (start, signal) = match request {
+            Request::Start(start) => (start, None),
+            Request::SignalWithStart(start, signal) => (start, Some(signal)),
+            Request::Signal(_)
+            | Request::Cancel(_)
+            | Request::Terminate(_)
+            | Request::Query(_)
+            | Request::Describe(_)
+            | Request::History(_)
+            | Request::CompleteWorkflowTask(_)
+            | Request::FailWorkflowTask(_)
+            | Request::Activity(_)
+            | Request::ResetStickiness(_) => unreachable!("not a start"),
+        };
+        let verdict = judge(&start, &loaded.execution);
+        if let Verdict::Refused(rejection) = verdict {
+            return self.reply(reply_to, Err(rejection));
+        }
+        let run_id = RunId::new(self.ids.uuid());
+        let mut tx = match &verdict {
+            Verdict::Same(run_id) => self.open(loaded, run_id),
+            Verdict::Start | Verdict::Existing | Verdict::Refused(_) => {
+                self.current_or_none(loaded)
+            }
+        };
+        let started = match verdict {
+            Verdict::Start => {
+                tx.start_run(&start, run_id, None);
+                true
+            }
+            Verdict::Same(_) => tx.run.created.request_id == start.request_id,
+            Verdict::Existing | Verdict::Refused(_) => {
+                tx.attach(&start);
+                false
+            }
+        };
+        match signal {
+            Some(signal) => tx.signal_with_start(*signal, started, reply_to),
+            None => {
+                let reply = tx.started_reply(started);
+                tx.reply(reply_to, Ok(reply));
+            }
+        }
+        tx.finish();
+    }
+
+    fn claim(&mut self, loaded: &mut Loaded, claim: &Claim) {
+        let run_id = &claim.task.run.run_id;
+        let mut reply = None;
+        if loaded.execution.runs.contains_key(run_id) {
+            let mut tx = self.open(loaded, run_id);
+            reply = match claim.task.kind {
+                TaskKind::Workflow => tx
+                    .start_task(claim)
+                    .map(|task| Reply::WorkflowTask(Box::new(task))),
+                TaskKind::Activity => tx
+                    .start_activity(claim)
+                    .map(|task| Reply::ActivityTask(Box::new(task))),
+            };
+            tx.finish();
+        }
+        let started = reply.is_some();
+        if let Some(reply) = reply {
+            self.reply(claim.reply_to, Ok(reply));
+        }
+        let answer = Message::ClaimAnswer {
+            claim: claim.claim,
+            task: claim.task.clone(),
+            started,
+        };
+        self.messages.push((Address::Matching, answer));
+    }
+
+    fn outbox_answer(&mut self, loaded: &mut Loaded, answer: &OutboxAnswer) {
+        let run_id = &answer.from.run_id;
+        if loaded.execution.runs.contains_key(run_id) {
+            let mut tx = self.open(loaded, run_id);
+            tx.work_done(answer.number, &answer.result);
+            tx.finish();
+        }
+    }
+}
+
+/// The run that a request names; the token's for a worker's answer.
+fn wanted_run(request: &Request) -> Option<RunId> {
+    let of = |target: &Target| target.run_id.clone();
+    match request {
+        Request::Signal(signal) => of(&signal.target),
+        Request::Cancel(cancel) => of(&cancel.target),
+        Request::Terminate(terminate) => of(&terminate.target),
+        Request::Query(query) => of(&query.target),
+        Request::History(history) => of(&history.target),
+        Request::Describe(target) | Request::ResetStickiness(target) => of(target),
+        Request::CompleteWorkflowTask(complete) => Some(complete.token.run.run_id.clone()),
+        Request::FailWorkflowTask(fail) => Some(fail.token.run.run_id.clone()),
+        Request::Activity(activity) => match &activity.target {
+            ActivityTarget::Token(token) => Some(token.run.run_id.clone()),
+            ActivityTarget::ById(target, _) => of(target),
+        },
+        Request::Start(_) | Request::SignalWithStart(..) => None,
+    }
+}

@@ -1,0 +1,749 @@
+//! The pending workflow task of a run: at most one at a time.
+//!
+//! | state | event | next | written |
+//! |---|---|---|---|
+//! | none | schedule | scheduled, normal, attempt 1 | `WorkflowTaskScheduled` |
+//! | none | schedule after a failed attempt | scheduled, transient | – |
+//! | scheduled, normal | start | started | `WorkflowTaskStarted` |
+//! | scheduled, transient | start, history unchanged | started | – |
+//! | scheduled, transient | start, history moved on | started, normal, attempt 1 | `…Scheduled` `…Started` |
+//! | scheduled | schedule-to-start timeout (sticky queue) | scheduled on the normal queue, attempt 1 | `…TimedOut` `…Scheduled` |
+//! | started | same poll again | started, same answer | – |
+//! | started, normal | complete | none or scheduled | `…Completed`, the commands' events, the buffered events |
+//! | started, transient | complete | none or scheduled | `…Scheduled` `…Started` `…Completed` … |
+//! | started, normal | fail, start-to-close timeout | scheduled, see below | `…Failed` or `…TimedOut` |
+//! | started, transient | fail, start-to-close timeout | scheduled, attempt + 1 | – |
+//!
+//! After a failure or timeout: if the run was sticky it is no longer, and the next attempt is 1 again on the normal
+//! queue; if events were buffered the next attempt is 1; otherwise attempt + 1, transient.
+// temporal: service/history/workflow/workflow_task_state_machine.go.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use steadfast_proto::temporal::api::{
+    enums::v1::{
+        QueryResultType, SuggestContinueAsNewReason, TaskQueueKind, TimeoutType,
+        WorkflowTaskFailedCause,
+    },
+    failure::v1::Failure,
+    history::v1::{
+        WorkflowTaskCompletedEventAttributes, WorkflowTaskFailedEventAttributes,
+        WorkflowTaskScheduledEventAttributes, WorkflowTaskStartedEventAttributes,
+        WorkflowTaskTimedOutEventAttributes,
+    },
+    query::v1::WorkflowQueryResult,
+    taskqueue::v1::TaskQueue,
+};
+
+use crate::{
+    effect::{EventRange, Rejection, Reply, ReplyTo, WorkflowTaskReply},
+    history::proto_duration,
+    ids::{Epoch, EventId, RequestId, TaskQueueName},
+    limits::{
+        DEFAULT_WORKFLOW_TASK_TIMEOUT, MAX_WORKFLOW_TASK_BACKOFF, SUGGEST_CAN_BYTES,
+        SUGGEST_CAN_EVENTS, WORKFLOW_TASK_HEARTBEAT_TIMEOUT,
+    },
+    message::{Claim, TaskKind, TaskRef},
+    record::Record,
+    request::{CommandError, CompleteWorkflowTask, FailWorkflowTask, StickyRequest},
+    time::{Timestamp, duration_to_proto},
+    token::TaskToken,
+    tx::{Trimmings, Tx},
+};
+
+/// Whether the task is in the history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TaskType {
+    /// Its events are written as they happen.
+    Normal,
+    /// A further attempt: its events are written only if it completes.
+    Transient,
+}
+
+/// The pending workflow task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkflowTask {
+    /// Whether it is in the history.
+    pub kind: TaskType,
+    /// Which attempt, from 1.
+    pub attempt: u32,
+    /// Its scheduled event; for a transient task, the id that event will get.
+    pub scheduled: EventId,
+    /// When it was scheduled.
+    pub scheduled_time: Timestamp,
+    /// When the first of an unbroken row of heartbeating tasks was scheduled.
+    pub original_scheduled_time: Timestamp,
+    /// How long a worker may take, from its start.
+    pub timeout: Duration,
+    /// The worker's own queue that it waits in; `None` for the normal one.
+    pub sticky: Option<TaskQueueName>,
+    /// How long it may wait there; zero for ever.
+    pub schedule_to_start: Duration,
+    /// Its start.
+    pub started: Option<TaskStart>,
+}
+
+/// The start of a workflow task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskStart {
+    /// Its started event; for a transient task, the id that event will get.
+    pub event: EventId,
+    /// When.
+    pub time: Timestamp,
+    /// The poll that got it.
+    pub request_id: RequestId,
+    /// Who has it.
+    pub identity: String,
+    /// Bytes of history when it was started.
+    pub history_bytes: i64,
+    /// Whether the history is long enough to go on in a new run.
+    pub suggest_continue_as_new: bool,
+    /// Whether it was polled from the worker's own queue, so that the worker needs only what is new.
+    pub from_sticky: bool,
+}
+
+impl WorkflowTask {
+    /// When it times out, and how.
+    #[must_use]
+    pub fn deadline(&self) -> Option<(Timestamp, TimeoutType)> {
+        match &self.started {
+            Some(start) => Some((start.time.plus(self.timeout), TimeoutType::StartToClose)),
+            None if self.sticky.is_some() && !self.schedule_to_start.is_zero() => Some((
+                self.scheduled_time.plus(self.schedule_to_start),
+                TimeoutType::ScheduleToStart,
+            )),
+            None => None,
+        }
+    }
+}
+
+/// How one attempt ended without completing.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Miss<'a> {
+    Failed {
+        cause: WorkflowTaskFailedCause,
+        failure: Option<&'a Failure>,
+        identity: &'a str,
+    },
+    TimedOut(TimeoutType),
+}
+
+/// How long a worker may take for this attempt.
+// temporal: workflow_task_state_machine.go getStartToCloseTimeout.
+fn attempt_timeout(default: Duration, attempt: u32) -> Duration {
+    if attempt <= 3 {
+        return default;
+    }
+    let backoff = Duration::from_secs(5)
+        .checked_mul(1 << (attempt - 4).min(20))
+        .unwrap_or(MAX_WORKFLOW_TASK_BACKOFF);
+    default.saturating_add(backoff.min(MAX_WORKFLOW_TASK_BACKOFF))
+}
+
+impl Tx<'_> {
+    /// Schedules a workflow task unless one is pending or the run's first one has to wait.
+    // temporal: a plain signal does not end the first task's backoff; cancel and signal-with-start do.
+    pub(crate) fn schedule_task_if_ready(&mut self) {
+        let history = &self.run.history;
+        let first_waits = !history.task_seen
+            && (!self.run.begun || self.now < history.execution_time() && !self.wants_task_now);
+        if self.run.task.is_none() && self.run.is_open() && !first_waits {
+            self.schedule_task(1, self.now);
+        }
+    }
+
+    /// Schedules a workflow task, which flushes what waited.
+    pub(crate) fn schedule_task(&mut self, attempt: u32, original: Timestamp) {
+        let attempt = if self.run.buffered.is_empty() {
+            attempt
+        } else {
+            1
+        };
+        self.flush();
+        let default = proto_duration(self.run.history.start.workflow_task_timeout.as_ref());
+        let default = if default.is_zero() {
+            DEFAULT_WORKFLOW_TASK_TIMEOUT
+        } else {
+            default
+        };
+        let mut task = WorkflowTask {
+            kind: if attempt == 1 {
+                TaskType::Normal
+            } else {
+                TaskType::Transient
+            },
+            attempt,
+            scheduled: self.run.history.next_event,
+            scheduled_time: self.now,
+            original_scheduled_time: original,
+            timeout: attempt_timeout(default, attempt),
+            sticky: self.run.sticky.as_ref().map(|s| s.queue.clone()),
+            schedule_to_start: self
+                .run
+                .sticky
+                .as_ref()
+                .map_or(Duration::ZERO, |s| s.schedule_to_start),
+            started: None,
+        };
+        if task.kind == TaskType::Normal {
+            let attributes = self.scheduled_attributes(&task);
+            task.scheduled = self.write(attributes);
+        }
+        self.record(Record::WorkflowTask(Some(Box::new(task))));
+    }
+
+    fn scheduled_attributes(&self, task: &WorkflowTask) -> WorkflowTaskScheduledEventAttributes {
+        let normal = self.normal_queue();
+        let task_queue = match &task.sticky {
+            Some(sticky) => TaskQueue {
+                name: sticky.to_string(),
+                kind: TaskQueueKind::Sticky.into(),
+                normal_name: normal,
+            },
+            None => TaskQueue {
+                name: normal,
+                kind: TaskQueueKind::Normal.into(),
+                ..TaskQueue::default()
+            },
+        };
+        WorkflowTaskScheduledEventAttributes {
+            task_queue: Some(task_queue),
+            start_to_close_timeout: Some(duration_to_proto(task.timeout)),
+            attempt: i32::try_from(task.attempt).unwrap_or(i32::MAX),
+        }
+    }
+
+    /// The name of the queue that any worker of this workflow polls.
+    pub(crate) fn normal_queue(&self) -> String {
+        self.run
+            .history
+            .start
+            .task_queue
+            .as_ref()
+            .map(|q| q.name.clone())
+            .unwrap_or_default()
+    }
+
+    /// Gives the task to a poller; `None` if it is gone.
+    pub(crate) fn start_task(&mut self, claim: &Claim) -> Option<WorkflowTaskReply> {
+        let task = self.run.task.as_deref()?;
+        if task.scheduled != claim.task.scheduled || task.attempt != claim.task.attempt {
+            return None;
+        }
+        if let Some(start) = &task.started {
+            return (start.request_id == claim.request_id).then(|| self.task_reply());
+        }
+        let sticky = self.run.sticky.as_ref();
+        let from_sticky = sticky.is_some_and(|s| s.queue == claim.queue.name);
+        if sticky.is_some() && !from_sticky {
+            self.record(Record::Sticky(None));
+        }
+        Some(self.start_pending_task(claim.request_id.clone(), &claim.identity, from_sticky))
+    }
+
+    /// Starts the pending task.
+    fn start_pending_task(
+        &mut self,
+        request_id: RequestId,
+        identity: &str,
+        from_sticky: bool,
+    ) -> WorkflowTaskReply {
+        let mut task = self.run.task.clone().expect("the caller looked");
+        if task.kind == TaskType::Transient && task.scheduled != self.run.history.next_event {
+            task.kind = TaskType::Normal;
+            task.attempt = 1;
+            task.scheduled = self.write(self.scheduled_attributes(&task));
+        }
+        let history = &self.run.history;
+        let mut start = TaskStart {
+            event: EventId(task.scheduled.0 + 1),
+            time: self.now,
+            request_id,
+            identity: identity.to_owned(),
+            history_bytes: history.bytes,
+            suggest_continue_as_new: history.bytes >= SUGGEST_CAN_BYTES
+                || history.last_event().0 >= SUGGEST_CAN_EVENTS,
+            from_sticky,
+        };
+        if task.kind == TaskType::Normal {
+            start.event = self.write(self.started_attributes(task.scheduled, &start));
+        }
+        task.started = Some(start);
+        self.record(Record::WorkflowTask(Some(task)));
+        self.task_reply()
+    }
+
+    fn started_attributes(
+        &self,
+        scheduled: EventId,
+        start: &TaskStart,
+    ) -> WorkflowTaskStartedEventAttributes {
+        let mut reasons = Vec::new();
+        if start.suggest_continue_as_new {
+            reasons.push(if start.history_bytes >= SUGGEST_CAN_BYTES {
+                SuggestContinueAsNewReason::HistorySizeTooLarge.into()
+            } else {
+                SuggestContinueAsNewReason::TooManyHistoryEvents.into()
+            });
+        }
+        WorkflowTaskStartedEventAttributes {
+            scheduled_event_id: scheduled.0,
+            identity: start.identity.clone(),
+            request_id: start.request_id.to_string(),
+            history_size_bytes: start.history_bytes,
+            suggest_continue_as_new: start.suggest_continue_as_new,
+            suggest_continue_as_new_reasons: reasons,
+            ..WorkflowTaskStartedEventAttributes::default()
+        }
+    }
+
+    /// The started task as its poller gets it; the same each time.
+    fn task_reply(&mut self) -> WorkflowTaskReply {
+        let task = self.run.task.as_deref().expect("the caller looked");
+        let start = task.started.as_ref().expect("the caller looked");
+        let history = &self.run.history;
+        let first = if start.from_sticky {
+            history.previous_started.next()
+        } else {
+            EventId::FIRST
+        };
+        let suffix = self.transient_events();
+        let last = if suffix.is_empty() {
+            start.event
+        } else {
+            EventId(task.scheduled.0 - 1)
+        };
+        WorkflowTaskReply {
+            token: TaskToken {
+                kind: TaskKind::Workflow,
+                run: self.run_key(),
+                scheduled: task.scheduled,
+                started: start.event,
+                attempt: task.attempt,
+                epoch: self.effects.batch.epoch,
+            },
+            workflow_type: workflow_type(history),
+            task_queue: self.normal_queue().into(),
+            previous_started: history.previous_started,
+            started: start.event,
+            attempt: task.attempt,
+            scheduled_time: task.scheduled_time,
+            started_time: start.time,
+            history: EventRange { first, last },
+            suffix,
+            queries: self.attach_queries(),
+        }
+    }
+
+    /// The two events that a started transient task would have.
+    pub(crate) fn transient_events(&self) -> Vec<bytes::Bytes> {
+        let Some(task) = self.run.task.as_deref() else {
+            return Vec::new();
+        };
+        let (TaskType::Transient, Some(start)) = (task.kind, &task.started) else {
+            return Vec::new();
+        };
+        vec![
+            self.synthesise(
+                task.scheduled,
+                task.scheduled_time,
+                self.scheduled_attributes(task),
+            ),
+            self.synthesise(
+                start.event,
+                start.time,
+                self.started_attributes(task.scheduled, start),
+            ),
+        ]
+    }
+
+    /// Sends the queries that wait along with the started task.
+    fn attach_queries(
+        &mut self,
+    ) -> BTreeMap<String, steadfast_proto::temporal::api::query::v1::WorkflowQuery> {
+        let started = self
+            .run
+            .task
+            .as_deref()
+            .and_then(|t| t.started.as_ref())
+            .map(|s| s.event);
+        let run_id = &self.run.run_id;
+        let waiting = self
+            .volatile
+            .queries
+            .iter_mut()
+            .filter(|q| q.run_id == *run_id);
+        waiting
+            .filter(|q| q.sent_with.is_none() || q.sent_with == started)
+            .map(|q| {
+                q.sent_with = started;
+                (q.id.clone(), q.query.clone())
+            })
+            .collect()
+    }
+
+    /// Whether a token names the started task.
+    fn holds_task(&self, token: &TaskToken) -> bool {
+        self.run.task.as_deref().is_some_and(|task| {
+            task.scheduled == token.scheduled
+                && task.attempt == token.attempt
+                && task
+                    .started
+                    .as_ref()
+                    .is_some_and(|start| start.event == token.started)
+        })
+    }
+
+    fn task_not_found() -> Rejection {
+        Rejection::NotFound("Workflow task not found.".to_owned())
+    }
+
+    /// A worker finished the task.
+    // temporal: service/history/api/respondworkflowtaskcompleted/api.go, the order of operations.
+    pub(crate) fn complete_task(&mut self, request: CompleteWorkflowTask, reply_to: ReplyTo) {
+        if !self.run.is_open() || !self.holds_task(&request.token) {
+            return self.reply(reply_to, Err(Self::task_not_found()));
+        }
+        if let Err(rejection) = check_sequence(&request) {
+            return self.reply(reply_to, Err(rejection));
+        }
+        if self.heartbeated_too_long(&request) {
+            self.miss_task(Miss::TimedOut(TimeoutType::StartToClose));
+            let gone = Rejection::NotFound("workflow task heartbeat timeout".to_owned());
+            return self.reply(reply_to, Err(gone));
+        }
+        let saved = self.save();
+        match self.apply_completion(&request) {
+            Ok(next) => self.answer_completion(&request, next, reply_to),
+            Err(error) => {
+                self.restore(saved);
+                self.refuse_completion(&error, &request.identity, reply_to);
+            }
+        }
+    }
+
+    /// Heartbeating tasks keep their first scheduled time; past the bound they end.
+    fn heartbeated_too_long(&self, request: &CompleteWorkflowTask) -> bool {
+        let Some(task) = &self.run.task else {
+            return false;
+        };
+        request.force_new_task
+            && request.commands.is_empty()
+            && self.now.since(task.original_scheduled_time) > WORKFLOW_TASK_HEARTBEAT_TIMEOUT
+    }
+
+    /// Writes the completion and carries out the commands. Returns whether and since when a new task is wanted.
+    fn apply_completion(
+        &mut self,
+        request: &CompleteWorkflowTask,
+    ) -> Result<Option<Timestamp>, CommandError> {
+        let task = self.run.task.clone().expect("the caller looked");
+        let completed = self.write_completion(&task, request);
+        self.record(Record::WorkflowTask(None));
+        if self.run.sticky != request.sticky {
+            self.record(Record::Sticky(request.sticky.clone()));
+        }
+        if self.run.closing_attempted {
+            self.record(Record::ClosingAttempted(false));
+        }
+        let mut forced = request.force_new_task;
+        for command in &request.commands {
+            forced |= self.command(command.clone()?, completed, &request.identity)?;
+        }
+        let same_run = self.run.run_id == request.token.run.run_id;
+        let wanted = same_run && (forced || !self.run.buffered.is_empty());
+        let heartbeat = request.force_new_task && request.commands.is_empty();
+        Ok((self.run.is_open() && wanted).then(|| {
+            if heartbeat {
+                task.original_scheduled_time
+            } else {
+                self.now
+            }
+        }))
+    }
+
+    fn write_completion(&mut self, task: &WorkflowTask, request: &CompleteWorkflowTask) -> EventId {
+        let start = task.started.as_ref().expect("the caller looked");
+        if task.kind == TaskType::Transient {
+            let at = |time| Trimmings {
+                time: Some(time),
+                ..Trimmings::default()
+            };
+            self.write_with(self.scheduled_attributes(task), at(task.scheduled_time));
+            self.write_with(
+                self.started_attributes(task.scheduled, start),
+                at(start.time),
+            );
+        }
+        self.write(WorkflowTaskCompletedEventAttributes {
+            scheduled_event_id: task.scheduled.0,
+            started_event_id: start.event.0,
+            identity: request.identity.clone(),
+            binary_checksum: request.binary_checksum.clone(),
+            sdk_metadata: request.sdk_metadata.clone(),
+            ..WorkflowTaskCompletedEventAttributes::default()
+        })
+    }
+
+    /// Schedules what comes next, answers the worker and the queries.
+    fn answer_completion(
+        &mut self,
+        request: &CompleteWorkflowTask,
+        next: Option<Timestamp>,
+        reply_to: ReplyTo,
+    ) {
+        self.answer_queries(request.token.started, &request.query_results);
+        let mut next_task = None;
+        if let Some(original) = next {
+            self.schedule_task(1, original);
+            if request.return_new_task {
+                let id = RequestId::new("request-from-RespondWorkflowTaskCompleted");
+                let mut reply = self.start_pending_task(id, &request.identity, true);
+                reply.history.first = self.run.history.previous_started.next();
+                next_task = Some(Box::new(reply));
+            }
+        }
+        let reply = Reply::WorkflowTaskCompleted {
+            next: next_task,
+            activities: Vec::new(),
+            reset_to: EventId::NONE,
+        };
+        self.reply(reply_to, Ok(reply));
+        self.release_queries();
+    }
+
+    /// Hands out the answers that came with a completion.
+    fn answer_queries(
+        &mut self,
+        started: EventId,
+        results: &BTreeMap<String, WorkflowQueryResult>,
+    ) {
+        let run_id = self.run.run_id.clone();
+        let (answered, waiting): (Vec<_>, Vec<_>) = std::mem::take(&mut self.volatile.queries)
+            .into_iter()
+            .partition(|q| {
+                q.run_id == run_id && q.sent_with == Some(started) && results.contains_key(&q.id)
+            });
+        self.volatile.queries = waiting;
+        for query in &mut self.volatile.queries {
+            query.sent_with = None;
+        }
+        for query in answered {
+            self.reply(query.reply_to, query_answer(&results[&query.id]));
+        }
+    }
+
+    /// A completion that breaks a rule: the first attempt fails for all to see, a further one just runs out.
+    fn refuse_completion(&mut self, error: &CommandError, identity: &str, reply_to: ReplyTo) {
+        let name = short_cause(error.cause);
+        let message = if error.detail.is_empty() {
+            name
+        } else {
+            format!("{name}: {}", error.detail)
+        };
+        let attempt = self.run.task.as_ref().map_or(1, |task| task.attempt);
+        let unhandled = error.cause == WorkflowTaskFailedCause::UnhandledCommand;
+        if attempt == 1 || unhandled {
+            let failure = Failure::server(message.clone(), true);
+            self.miss_task(Miss::Failed {
+                cause: error.cause,
+                failure: Some(&failure),
+                identity,
+            });
+            if unhandled {
+                self.record(Record::ClosingAttempted(true));
+            }
+        }
+        self.reply(reply_to, Err(Rejection::InvalidArgument(message)));
+    }
+
+    /// A worker could not finish the task.
+    pub(crate) fn fail_task(&mut self, request: &FailWorkflowTask, reply_to: ReplyTo) {
+        if !self.run.is_open() || !self.holds_task(&request.token) {
+            return self.reply(reply_to, Err(Self::task_not_found()));
+        }
+        self.miss_task(Miss::Failed {
+            cause: request.cause,
+            failure: request.failure.as_ref(),
+            identity: &request.identity,
+        });
+        self.reply(reply_to, Ok(Reply::Done));
+    }
+
+    /// The task took too long to be started or finished.
+    pub(crate) fn time_out_task(&mut self, timeout: TimeoutType) {
+        self.miss_task(Miss::TimedOut(timeout));
+    }
+
+    /// More is buffered than may be: the started task fails, so that the buffer becomes history.
+    pub(crate) fn force_task_failure(&mut self) {
+        self.miss_task(Miss::Failed {
+            cause: WorkflowTaskFailedCause::ForceCloseCommand,
+            failure: None,
+            identity: "history-service",
+        });
+    }
+
+    /// Ends the attempt and schedules the next one.
+    fn miss_task(&mut self, miss: Miss<'_>) {
+        let task = self.run.task.clone().expect("the caller looked");
+        if task.kind == TaskType::Normal {
+            self.write_miss(&task, miss);
+        }
+        for query in &mut self.volatile.queries {
+            query.sent_with = None;
+        }
+        self.record(Record::WorkflowTask(None));
+        let was_sticky = self.run.sticky.is_some();
+        if was_sticky {
+            self.record(Record::Sticky(None));
+        }
+        let never_started = miss == Miss::TimedOut(TimeoutType::ScheduleToStart);
+        let attempt = if was_sticky || never_started {
+            1
+        } else {
+            task.attempt.saturating_add(1)
+        };
+        self.schedule_task(attempt, self.now);
+    }
+
+    fn write_miss(&mut self, task: &WorkflowTask, miss: Miss<'_>) {
+        let started = task.started.as_ref().map_or(0, |start| start.event.0);
+        match miss {
+            Miss::Failed {
+                cause,
+                failure,
+                identity,
+            } => {
+                self.write(WorkflowTaskFailedEventAttributes {
+                    scheduled_event_id: task.scheduled.0,
+                    started_event_id: started,
+                    cause: cause.into(),
+                    failure: failure.cloned(),
+                    identity: identity.to_owned(),
+                    ..WorkflowTaskFailedEventAttributes::default()
+                });
+            }
+            Miss::TimedOut(timeout) => {
+                self.write(WorkflowTaskTimedOutEventAttributes {
+                    scheduled_event_id: task.scheduled.0,
+                    started_event_id: started,
+                    timeout_type: timeout.into(),
+                });
+            }
+        }
+    }
+
+    /// Ends a started task because the run is about to be closed from outside.
+    // temporal: a transient task leaves no trace.
+    pub(crate) fn abort_task_for_close(&mut self) {
+        let Some(task) = self.run.task.clone() else {
+            return;
+        };
+        if task.started.is_some() && task.kind == TaskType::Normal {
+            self.write_miss(
+                &task,
+                Miss::Failed {
+                    cause: WorkflowTaskFailedCause::ForceCloseCommand,
+                    failure: None,
+                    identity: "history-service",
+                },
+            );
+        }
+        self.record(Record::WorkflowTask(None));
+        self.flush();
+    }
+
+    /// Forgets which worker has the run in its cache; a task that waits for it goes to the normal queue.
+    pub(crate) fn reset_stickiness(&mut self) {
+        if self.run.sticky.is_some() {
+            self.record(Record::Sticky(None));
+        }
+        let waiting = self
+            .run
+            .task
+            .clone()
+            .filter(|t| t.started.is_none() && t.sticky.is_some());
+        if let Some(mut task) = waiting {
+            task.sticky = None;
+            task.schedule_to_start = Duration::ZERO;
+            self.record(Record::WorkflowTask(Some(task)));
+        }
+    }
+
+    /// The task as matching knows it, if it waits for a poller.
+    pub(crate) fn waiting_task(&self) -> Option<(TaskRef, Option<StickyRequest>)> {
+        let task = self
+            .run
+            .task
+            .as_deref()
+            .filter(|task| task.started.is_none())?;
+        let reference = TaskRef {
+            kind: TaskKind::Workflow,
+            run: self.run_key(),
+            scheduled: task.scheduled,
+            attempt: task.attempt,
+            stamp: 0,
+        };
+        let sticky = task.sticky.clone().map(|queue| StickyRequest {
+            queue,
+            schedule_to_start: task.schedule_to_start,
+        });
+        Some((reference, sticky))
+    }
+
+    /// The shard's epoch, for tokens.
+    pub(crate) fn epoch(&self) -> Epoch {
+        self.effects.batch.epoch
+    }
+}
+
+/// Nothing may come after a command that closes the run.
+fn check_sequence(request: &CompleteWorkflowTask) -> Result<(), Rejection> {
+    let closes = |c: &Result<crate::command::Command, _>| {
+        c.as_ref()
+            .is_ok_and(|command: &crate::command::Command| command.kind.closes())
+    };
+    match request.commands.iter().position(closes) {
+        Some(index) if index + 1 < request.commands.len() => Err(Rejection::InvalidArgument(
+            "invalid command sequence: a command that closes the workflow must be the last"
+                .to_owned(),
+        )),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// What a worker said to a query, as the caller gets it.
+pub(crate) fn query_answer(result: &WorkflowQueryResult) -> Result<Reply, Rejection> {
+    match result.result_type() {
+        QueryResultType::Answered => Ok(Reply::Query(result.answer.clone())),
+        QueryResultType::Failed | QueryResultType::Unspecified => Err(Rejection::QueryFailed {
+            message: result.error_message.clone(),
+            failure: result.failure.clone().map(Box::new),
+        }),
+    }
+}
+
+/// The name of the workflow's code.
+pub(crate) fn workflow_type(history: &crate::history::HistoryState) -> String {
+    history
+        .start
+        .workflow_type
+        .as_ref()
+        .map(|t| t.name.clone())
+        .unwrap_or_default()
+}
+
+/// Temporal's camel-case name of a cause, as its error messages have it.
+fn short_cause(cause: WorkflowTaskFailedCause) -> String {
+    cause
+        .as_str_name()
+        .trim_start_matches("WORKFLOW_TASK_FAILED_CAUSE_")
+        .split('_')
+        .map(|word| {
+            let (first, rest) = word.split_at(1);
+            format!("{first}{}", rest.to_lowercase())
+        })
+        .collect()
+}

@@ -1,0 +1,113 @@
+//! Replay equivalence: at every workflow task, the code in a worker's cache and the same code replayed from the start
+//! of the history have decided the same, command for command.
+
+use std::rc::Rc;
+
+use steadfast_core::RunKey;
+use steadfast_proto::temporal::api::history::v1::{HistoryEvent, history_event::Attributes};
+use steadfast_replay::{CachedRun, Registry, RunInit, Task, TaskOutcome};
+
+use super::{
+    facts::Facts,
+    tally::{Tally, named},
+};
+use crate::kernel::Time;
+
+/// See the module documentation.
+#[derive(Debug)]
+pub struct ReplayEquivalence {
+    /// Its count and findings.
+    pub tally: Tally,
+    builds: Vec<Rc<Registry>>,
+}
+
+impl ReplayEquivalence {
+    /// For workers that run these builds of the workflow code.
+    #[must_use]
+    pub fn new(builds: Vec<Rc<Registry>>) -> Self {
+        Self {
+            tally: Tally::new("replay-equivalence"),
+            builds,
+        }
+    }
+
+    /// A worker has answered a workflow task; the digest is of all commands of the run so far.
+    pub fn task_done(
+        &mut self,
+        at: Time,
+        facts: &Facts,
+        run: &RunKey,
+        started: i64,
+        digest: u64,
+        build: usize,
+    ) {
+        let Some(registry) = self.builds.get(build) else {
+            return;
+        };
+        let known = facts.runs.get(run).map_or(&[][..], |run| run.events.as_slice());
+        // The events of a further attempt are not in the history yet.
+        let started_here = usize::try_from(started).ok().and_then(|length| known.get(..length));
+        let Some(events) = started_here.filter(|events| ends_with_start(events)) else {
+            return;
+        };
+        let cold = replay(registry, run, events);
+        self.tally.check(at, cold.as_ref() == Ok(&digest), || match cold {
+            Ok(_) => format!(
+                "{}: at event {started} the cached code has decided otherwise than the replayed code",
+                named(run)
+            ),
+            Err(what) => format!("{}: cannot be replayed to event {started}: {what}", named(run)),
+        });
+    }
+
+    /// A worker says that code and history differ.
+    pub fn nondeterminism(&mut self, at: Time, run: &RunKey, what: &str) {
+        self.tally.check(at, false, || format!("{}: {what}", named(run)));
+    }
+}
+
+fn ends_with_start(events: &[HistoryEvent]) -> bool {
+    let last = events.last().and_then(|event| event.attributes.as_ref());
+    matches!(last, Some(Attributes::WorkflowTaskStartedEventAttributes(_)))
+}
+
+/// The digest of all commands when the run is replayed from the start.
+fn replay(registry: &Registry, run: &RunKey, events: &[HistoryEvent]) -> Result<u64, String> {
+    let init = RunInit {
+        namespace: run.execution.namespace.to_string(),
+        workflow_id: run.execution.workflow_id.to_string(),
+        run_id: run.run_id.to_string(),
+        task_queue: task_queue(events).to_owned(),
+        ..RunInit::default()
+    };
+    let mut cold = CachedRun::new(registry, init).map_err(|error| error.to_string())?;
+    let task = Task {
+        events,
+        previous_started_event_id: previous_started(events),
+        started_event_id: events.last().map_or(0, |event| event.event_id),
+        attempt: 1,
+        ..Task::default()
+    };
+    match cold.task(task) {
+        TaskOutcome::Completed(_) | TaskOutcome::LocalActivities(_) => Ok(cold.digest()),
+        TaskOutcome::Failed { failure, .. } => Err(failure.message),
+        TaskOutcome::NeedsFullHistory => Err("the history has a gap".to_owned()),
+    }
+}
+
+fn previous_started(events: &[HistoryEvent]) -> i64 {
+    let completed = events.iter().rev().find_map(|event| match &event.attributes {
+        Some(Attributes::WorkflowTaskCompletedEventAttributes(task)) => Some(task.started_event_id),
+        _ => None,
+    });
+    completed.unwrap_or(0)
+}
+
+fn task_queue(events: &[HistoryEvent]) -> &str {
+    match events.first().and_then(|event| event.attributes.as_ref()) {
+        Some(Attributes::WorkflowExecutionStartedEventAttributes(start)) => {
+            start.task_queue.as_ref().map_or("", |queue| queue.name.as_str())
+        }
+        _ => "",
+    }
+}

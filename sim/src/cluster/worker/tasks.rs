@@ -1,0 +1,304 @@
+//! Workflow tasks and query tasks: history in, commands out.
+
+use std::collections::BTreeMap;
+
+use steadfast_core::{ExecutionKey, Rejection, RunKey};
+use steadfast_proto::temporal::api::{
+    enums::v1::{QueryResultType, WorkflowTaskFailedCause},
+    failure::v1::Failure,
+    history::v1::HistoryEvent,
+    query::v1::{WorkflowQuery, WorkflowQueryResult},
+    taskqueue::v1::StickyExecutionAttributes,
+    workflowservice::v1::{
+        GetWorkflowExecutionHistoryRequest, PollWorkflowTaskQueueResponse,
+        RespondQueryTaskCompletedRequest, RespondWorkflowTaskCompletedRequest,
+        RespondWorkflowTaskFailedRequest,
+    },
+};
+use steadfast_replay::{CachedRun, Completion, RunInit, Task, TaskOutcome};
+
+use super::{About, WorkerNode, cache::RunId};
+use crate::{
+    cluster::{
+        client::query_id,
+        observe::Observation,
+        wire::{Answer, Rpc, Wire},
+    },
+    kernel::Ctx,
+    scenario::ClusterFault,
+};
+
+/// A task whose history is being fetched.
+#[derive(Debug)]
+pub(super) struct Fetch {
+    task: PollWorkflowTaskQueueResponse,
+    events: Vec<HistoryEvent>,
+    /// Whether the task came without the beginning of the history, which is being fetched now.
+    whole: bool,
+}
+
+/// How long a task may wait in a worker's own queue. temporal: sdk-core's default.
+const STICKY_SECONDS: i64 = 10;
+
+impl WorkerNode {
+    /// A task has come, or an empty answer.
+    pub(super) fn workflow_task(
+        &mut self,
+        ctx: &mut Ctx<'_, Wire>,
+        mut task: PollWorkflowTaskQueueResponse,
+    ) {
+        if task.task_token.is_empty() {
+            return;
+        }
+        let events = task.history.take().unwrap_or_default().events;
+        let pages = !task.next_page_token.is_empty();
+        let whole = events.first().is_some_and(|first| first.event_id == 1);
+        let fetch = Fetch { task, events, whole };
+        if pages {
+            self.fetch(ctx, fetch);
+        } else {
+            self.work(ctx, fetch);
+        }
+    }
+
+    /// Asks for the next page.
+    fn fetch(&mut self, ctx: &mut Ctx<'_, Wire>, mut fetch: Fetch) {
+        let token = std::mem::take(&mut fetch.task.next_page_token);
+        let topology = self.config.topology.borrow();
+        let execution = fetch.task.workflow_execution.clone().unwrap_or_default();
+        let to = topology.engine_of(&execution.workflow_id);
+        let rpc = Rpc::History(GetWorkflowExecutionHistoryRequest {
+            namespace: topology.namespace.clone(),
+            execution: Some(execution),
+            next_page_token: token,
+            ..GetWorkflowExecutionHistoryRequest::default()
+        });
+        drop(topology);
+        self.fetching += 1;
+        self.caller.call(ctx, to, rpc, About::Fetch(Box::new(fetch)));
+    }
+
+    /// A page has come.
+    pub(super) fn fetched(
+        &mut self,
+        ctx: &mut Ctx<'_, Wire>,
+        mut fetch: Fetch,
+        answer: Result<Answer, Rejection>,
+    ) {
+        self.fetching -= 1;
+        // A run that is gone needs no answer: the engine has given the task up.
+        let Ok(Answer::History(page)) = answer else {
+            return;
+        };
+        fetch.events.extend(page.history.unwrap_or_default().events);
+        fetch.task.next_page_token = page.next_page_token;
+        if fetch.task.next_page_token.is_empty() {
+            self.work(ctx, fetch);
+        } else {
+            self.fetch(ctx, fetch);
+        }
+    }
+
+    fn work(&mut self, ctx: &mut Ctx<'_, Wire>, fetch: Fetch) {
+        let Fetch { task, events, whole } = fetch;
+        let execution = task.workflow_execution.clone().unwrap_or_default();
+        let id = (execution.workflow_id, execution.run_id);
+        let chance = ctx.chance().clone();
+        if self.config.weather.strikes(&chance, ClusterFault::CacheEviction, ctx.node()) {
+            self.cache.remove(&id);
+        }
+        let Some(mut run) = self.cached(&id, &task) else {
+            return;
+        };
+        let outcome = run.task(Task {
+            events: &events,
+            previous_started_event_id: task.previous_started_event_id,
+            started_event_id: task.started_event_id,
+            attempt: task.attempt,
+            queries: queries(&task),
+            query: task.query.clone(),
+            messages: Vec::new(),
+        });
+        match outcome {
+            TaskOutcome::Completed(completion) => {
+                self.completed(ctx, id, task, run, completion);
+            }
+            TaskOutcome::Failed { cause, failure, nondeterminism } => {
+                if let Some(what) = nondeterminism {
+                    self.see_nondeterminism(ctx, &id, &what.to_string());
+                }
+                if let Some(query) = &task.query {
+                    let result = failed_query(&failure.message);
+                    self.answer_query(ctx, &id, &task, query, result, run.last_event_id());
+                } else if task.attempt <= 1 {
+                    self.fail_task(ctx, &id, &task, cause.into(), *failure);
+                }
+                // A further attempt is left to time out, so that a broken build does not spin.
+            }
+            TaskOutcome::NeedsFullHistory if !whole => {
+                let fetch = Fetch { task, events: Vec::new(), whole: true };
+                self.fetch(ctx, fetch);
+            }
+            TaskOutcome::LocalActivities(_) => {
+                let what = "local activities are not simulated";
+                let cause = WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure;
+                let failure = Failure {
+                    message: what.to_owned(),
+                    ..Failure::default()
+                };
+                self.fail_task(ctx, &id, &task, cause.into(), failure);
+            }
+            // The history has a gap: the engine will time the task out and send all of it.
+            TaskOutcome::NeedsFullHistory => {}
+        }
+    }
+
+    fn cached(&mut self, id: &RunId, task: &PollWorkflowTaskQueueResponse) -> Option<Box<CachedRun>> {
+        if let Some(run) = self.cache.take(id) {
+            return Some(run);
+        }
+        let queue = task.workflow_execution_task_queue.as_ref();
+        let init = RunInit {
+            namespace: self.config.topology.borrow().namespace.clone(),
+            workflow_id: id.0.clone(),
+            run_id: id.1.clone(),
+            workflow_type: task.workflow_type.as_ref().map_or_else(String::new, |t| t.name.clone()),
+            task_queue: queue.map_or_else(String::new, |queue| queue.name.clone()),
+            eager_activities: false,
+        };
+        let registry = &self.config.builds[self.build];
+        CachedRun::new(registry, init).ok().map(Box::new)
+    }
+
+    fn completed(
+        &mut self,
+        ctx: &mut Ctx<'_, Wire>,
+        id: RunId,
+        task: PollWorkflowTaskQueueResponse,
+        run: Box<CachedRun>,
+        completion: Completion,
+    ) {
+        let upto = run.last_event_id();
+        if let (Some(query), Some(result)) = (&task.query, completion.query) {
+            self.answer_query(ctx, &id, &task, query, result, upto);
+            self.cache.keep(id, run);
+            return;
+        }
+        let key = self.run_key(&id);
+        let at = ctx.true_time();
+        self.config.watch.see(at, &Observation::TaskDone {
+            run: &key,
+            started: task.started_event_id,
+            digest: run.digest(),
+            build: self.build,
+        });
+        for query in task.queries.values() {
+            self.see_query(ctx, &key, query, upto);
+        }
+        let queue = task.workflow_execution_task_queue.as_ref().map_or("", |q| q.name.as_str());
+        let sticky = (self.config.cache > 0).then(|| StickyExecutionAttributes {
+            worker_task_queue: Some(self.sticky_queue(queue)),
+            schedule_to_start_timeout: Some(prost_types::Duration {
+                seconds: STICKY_SECONDS,
+                nanos: 0,
+            }),
+        });
+        let topology = self.config.topology.borrow();
+        let to = topology.engine_of(&id.0);
+        let rpc = Rpc::CompleteWorkflowTask(RespondWorkflowTaskCompletedRequest {
+            task_token: task.task_token,
+            commands: completion.commands,
+            identity: self.identity.clone(),
+            sticky_attributes: sticky,
+            return_new_workflow_task: true,
+            query_results: completion.query_results,
+            namespace: topology.namespace.clone(),
+            sdk_metadata: completion.sdk_metadata,
+            ..RespondWorkflowTaskCompletedRequest::default()
+        });
+        drop(topology);
+        self.cache.keep(id.clone(), run);
+        self.caller.call(ctx, to, rpc, About::Completion(id));
+    }
+
+    fn fail_task(
+        &mut self,
+        ctx: &mut Ctx<'_, Wire>,
+        id: &RunId,
+        task: &PollWorkflowTaskQueueResponse,
+        cause: i32,
+        failure: Failure,
+    ) {
+        let topology = self.config.topology.borrow();
+        let to = topology.engine_of(&id.0);
+        let rpc = Rpc::FailWorkflowTask(RespondWorkflowTaskFailedRequest {
+            task_token: task.task_token.clone(),
+            cause,
+            failure: Some(failure),
+            identity: self.identity.clone(),
+            namespace: topology.namespace.clone(),
+            ..RespondWorkflowTaskFailedRequest::default()
+        });
+        drop(topology);
+        self.caller.call(ctx, to, rpc, About::Report);
+    }
+
+    fn answer_query(
+        &mut self,
+        ctx: &mut Ctx<'_, Wire>,
+        id: &RunId,
+        task: &PollWorkflowTaskQueueResponse,
+        query: &WorkflowQuery,
+        result: WorkflowQueryResult,
+        upto: i64,
+    ) {
+        let key = self.run_key(id);
+        self.see_query(ctx, &key, query, upto);
+        let topology = self.config.topology.borrow();
+        let to = topology.matching();
+        let rpc = Rpc::CompleteQueryTask(RespondQueryTaskCompletedRequest {
+            task_token: task.task_token.clone(),
+            completed_type: result.result_type,
+            query_result: result.answer,
+            error_message: result.error_message,
+            namespace: topology.namespace.clone(),
+            failure: result.failure,
+            ..RespondQueryTaskCompletedRequest::default()
+        });
+        drop(topology);
+        self.caller.call(ctx, to, rpc, About::Report);
+    }
+
+    fn see_query(&self, ctx: &Ctx<'_, Wire>, run: &RunKey, query: &WorkflowQuery, upto: i64) {
+        if let Some(id) = query_id(query) {
+            let seen = Observation::QuerySeen { id, run, upto };
+            self.config.watch.see(ctx.true_time(), &seen);
+        }
+    }
+
+    fn see_nondeterminism(&self, ctx: &Ctx<'_, Wire>, id: &RunId, what: &str) {
+        let run = self.run_key(id);
+        let seen = Observation::Nondeterminism { run: &run, what };
+        self.config.watch.see(ctx.true_time(), &seen);
+    }
+
+    fn run_key(&self, id: &RunId) -> RunKey {
+        let namespace = self.config.topology.borrow().namespace.clone();
+        RunKey {
+            execution: ExecutionKey::new(namespace, id.0.as_str()),
+            run_id: id.1.as_str().into(),
+        }
+    }
+}
+
+fn queries(task: &PollWorkflowTaskQueueResponse) -> BTreeMap<String, WorkflowQuery> {
+    task.queries.clone()
+}
+
+fn failed_query(message: &str) -> WorkflowQueryResult {
+    WorkflowQueryResult {
+        result_type: QueryResultType::Failed.into(),
+        error_message: message.to_owned(),
+        ..WorkflowQueryResult::default()
+    }
+}
