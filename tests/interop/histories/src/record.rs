@@ -180,10 +180,6 @@ impl<'a> Run<'a> {
                 .await
                 .with_context(|| format!("export of {file}"))?;
         }
-        // Without waiting: an activity may hang on purpose.
-        if let Some(worker) = &run.worker {
-            worker.begin_to_stop();
-        }
         Ok(())
     }
 
