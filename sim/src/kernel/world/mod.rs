@@ -328,7 +328,7 @@ impl<M: Message> World<M> {
         }
         let strikes = node
             .sampler
-            .after_event(&self.core.chance, NODE_LABELS, u64::from(id.0));
+            .after_event(&self.core.chance, NODE_LABELS, Some(id));
         let Some(class) = strikes else { return };
         self.core.strikes.count(class);
         match class {
@@ -349,7 +349,7 @@ impl<M: Message> World<M> {
     #[inline]
     fn sample_network(&mut self) {
         let Self { network, core, .. } = self;
-        match network.after_event(&core.chance, NETWORK_LABELS, 0) {
+        match network.after_event(&core.chance, NETWORK_LABELS, None) {
             None => {}
             Some(FaultClass::Blackout) => {
                 for id in self.core.draw_blackout() {
