@@ -6,7 +6,7 @@ use super::{
     format::{END, GROUP_HEADER, GroupHeader, Mark, SECTOR, SegmentHeader, zero_sectors},
     frame::FRAME_HEADER,
     index::Position,
-    recovery::ReadLog,
+    recovery::{Carried, ReadLog},
 };
 use crate::{Damage, Disk, DiskError, FileId, StoreError, SyncId, error::damaged};
 
@@ -41,9 +41,8 @@ pub(crate) struct Log<D> {
     pending: Vec<u8>,
     /// Where it will be.
     place: (u32, u64),
-    /// Frames of the last group that was found at opening. It may be durable or not, so it is written again, and
-    /// kept until that is done.
-    carried: Vec<u8>,
+    /// What is written again before anything else, and kept until that is done.
+    carried: Carried,
     /// Segments that are to be removed once something durable follows them.
     dead: Vec<u32>,
 }
@@ -109,7 +108,7 @@ impl<D: Disk> Log<D> {
     }
 
     /// The frames that must be written again before anything else.
-    pub(crate) fn carried(&self) -> &[u8] {
+    pub(crate) fn carried(&self) -> &Carried {
         &self.carried
     }
 
@@ -170,7 +169,7 @@ impl<D: Disk> Log<D> {
         }
         self.durable = in_flight.after;
         self.in_flight = None;
-        self.carried.clear();
+        self.carried = Carried::default();
         for number in std::mem::take(&mut self.dead) {
             // What cannot be removed now is found again at the next opening.
             self.disk.remove(&segment_name(number)).ok();

@@ -64,6 +64,8 @@ mod frame;
 mod index;
 mod log;
 mod recovery;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 
@@ -193,13 +195,15 @@ impl<D: Disk> Embedded<D> {
 
     /// Writes the frames again that were last in the log when it was opened.
     fn carry_over(&mut self) -> Result<(), StoreError> {
-        let carried = self.log.carried().to_vec();
+        let (segment, start) = (self.log.carried().segment, self.log.carried().offset);
+        let carried = self.log.carried().frames.clone();
+        let mut at = 0;
         for raw in frame::frames(&carried) {
-            let (segment, offset) = self.log.undurable_from();
-            let malformed = |why| damaged(segment, offset, Damage::Malformed(why));
+            let malformed = |why| damaged(segment, start + at as u64, Damage::Malformed(why));
             let raw = raw.map_err(malformed)?;
-            let (at, _) = self.log.append(|out| raw.write(out));
-            index_frame(&mut self.shards, at, raw.payload).map_err(malformed)?;
+            let (position, _) = self.log.append(|out| raw.write(out));
+            index_frame(&mut self.shards, position, raw.payload).map_err(malformed)?;
+            at = raw.at + raw.payload.len();
         }
         Ok(())
     }
@@ -465,8 +469,9 @@ fn index_body(
     base: u64,
     body: &[u8],
 ) -> Result<(), StoreError> {
+    let mut end = 0;
     for raw in frame::frames(body) {
-        let malformed = |why| damaged(segment, base, Damage::Malformed(why));
+        let malformed = |why| damaged(segment, base + end as u64, Damage::Malformed(why));
         let raw = raw.map_err(malformed)?;
         let at = Position {
             segment,
@@ -475,6 +480,7 @@ fn index_body(
             crc: raw.crc,
         };
         index_frame(shards, at, raw.payload).map_err(malformed)?;
+        end = raw.at + raw.payload.len();
     }
     Ok(())
 }
