@@ -8,7 +8,11 @@ use super::{
     index::Position,
     recovery::{Carried, ReadLog},
 };
-use crate::{Damage, Disk, DiskError, FileId, StoreError, SyncId, error::damaged};
+use crate::{
+    Damage, Disk, DiskError, FileId, StoreError, SyncId,
+    convert::{index, length},
+    error::damaged,
+};
 
 /// Before the first group.
 pub(crate) const FIRST: Mark = Mark {
@@ -255,7 +259,7 @@ impl<D: Disk> Log<D> {
     pub(crate) fn read(&self, at: Position) -> Result<Vec<u8>, StoreError> {
         let (segment, base) = self.place;
         if at.segment == segment && at.offset >= base && !self.pending.is_empty() {
-            let start = usize::try_from(at.offset - base).expect("within the buffer");
+            let start = index(at.offset - base);
             return Ok(self.pending[start..start + at.length as usize].to_vec());
         }
         let mut bytes = vec![0; at.length as usize];
@@ -294,8 +298,4 @@ pub(crate) fn disk_error(file: &str, doing: &'static str, source: DiskError) -> 
         doing,
         source,
     }
-}
-
-fn length(bytes: usize) -> u32 {
-    u32::try_from(bytes).expect("a group is below four gigabytes")
 }

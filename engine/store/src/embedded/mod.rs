@@ -77,6 +77,7 @@ use steadfast_core::{
 
 use crate::{
     Commit, CommitError, Damage, Disk, DiskError, Recovered, Store, StoreError, Ticket,
+    convert::{count, index, length},
     error::{check_shard, damaged, event_slice},
 };
 use frame::Frame;
@@ -367,14 +368,13 @@ impl<D: Disk> Embedded<D> {
         };
         for close in events.chunk_by(near) {
             let (first, last) = (close[0], close[close.len() - 1]);
-            let length = last.end() - first.offset;
             let all = Position {
-                length: u32::try_from(length).expect("within a segment"),
+                length: length(index(last.end() - first.offset)),
                 ..first
             };
             let bytes = Bytes::from(self.log.read(all)?);
             for at in close {
-                let start = usize::try_from(at.offset - first.offset).expect("within it");
+                let start = index(at.offset - first.offset);
                 let event = bytes.slice(start..start + at.length as usize);
                 if crc32fast::hash(&event) != at.crc {
                     return Err(damaged(at.segment, at.offset, Damage::Checksum));
@@ -476,7 +476,7 @@ fn index_body(
         let at = Position {
             segment,
             offset: base + raw.at as u64,
-            length: u32::try_from(raw.payload.len()).expect("its length was a u32"),
+            length: length(raw.payload.len()),
             crc: raw.crc,
         };
         index_frame(shards, at, raw.payload).map_err(malformed)?;
@@ -487,7 +487,7 @@ fn index_body(
 
 /// Notes what a frame says.
 fn index_frame(shards: &mut [ShardIndex], at: Position, payload: &[u8]) -> Result<(), String> {
-    let count = u32::try_from(shards.len()).expect("made from a u32");
+    let count = count(shards.len());
     let (id, epoch) = match &Frame::decode(payload)? {
         Frame::Epoch(shard, epoch) => (*shard, *epoch),
         Frame::Batch(batch) => (batch.shard, batch.epoch),
@@ -525,7 +525,7 @@ fn event_position(segment: u32, offset: u64, bytes: &[u8]) -> Position {
     Position {
         segment,
         offset,
-        length: u32::try_from(bytes.len()).expect("an event is below four gigabytes"),
+        length: length(bytes.len()),
         crc: crc32fast::hash(bytes),
     }
 }

@@ -8,7 +8,7 @@ use super::{
     format::{END, Found, GROUP_HEADER, GroupHeader, Mark, SECTOR, SegmentHeader, zero_sectors},
     log::{FIRST, disk_error, segment_name, segment_number},
 };
-use crate::{Damage, Disk, FileId, StoreError, error::damaged};
+use crate::{Damage, Disk, FileId, StoreError, convert::index, error::damaged};
 
 /// What was found at opening.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -409,9 +409,4 @@ fn read_part<D: Disk>(
         Ok(bytes)
     };
     read().map_err(|error| disk_error(&segment_name(number), "read", error))
-}
-
-/// An offset in a file that is in memory.
-fn index(offset: u64) -> usize {
-    usize::try_from(offset).unwrap_or(usize::MAX)
 }
