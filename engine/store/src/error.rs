@@ -112,6 +112,9 @@ pub enum Damage {
         /// How long the file was.
         expected: u64,
     },
+    /// Something durable is not there, and zeros are.
+    #[error("what was durable here is gone")]
+    Gone,
     /// A file of the chain is not there.
     #[error("the file is missing, and a later one continues it")]
     NoSegment,
@@ -149,4 +152,12 @@ pub(crate) fn event_slice<'a, T>(
             last: range.last,
             known: events.len(),
         })
+}
+
+pub(crate) fn damaged(segment: u32, offset: u64, damage: Damage) -> StoreError {
+    StoreError::Damaged {
+        file: crate::embedded::segment_name(segment),
+        offset,
+        damage,
+    }
 }

@@ -25,9 +25,12 @@
 //!   his own next ticket completes.
 //! * Damage is an error that names file and offset. It is never silently used, and never silently dropped.
 
+pub mod conformance;
 mod disk;
+mod embedded;
 mod error;
 mod memory;
+pub mod testing;
 
 use bytes::Bytes;
 use steadfast_core::{
@@ -35,6 +38,7 @@ use steadfast_core::{
 };
 
 pub use disk::{Disk, DiskError, FileId, MemDisk, RealDisk, SyncId};
+pub use embedded::{Embedded, Options, Recovery};
 pub use error::{CommitError, Damage, StoreError};
 pub use memory::Memory;
 

@@ -142,10 +142,13 @@ pub struct Child {
     /// What becomes of it when the parent closes first.
     #[serde(default)]
     pub on_parent_close: OnParentClose,
-    /// Signal it once it has started.
+    /// Let it run for so long before it is signalled or cancelled.
+    pub after: Option<u64>,
+    /// Signal it.
     pub signal: Option<String>,
-    /// Cancel it this long after it has started.
-    pub cancel_after: Option<u64>,
+    /// Cancel it.
+    #[serde(default)]
+    pub cancel: bool,
     /// Do not wait for its result.
     #[serde(default)]
     pub detached: bool,

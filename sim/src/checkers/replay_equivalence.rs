@@ -89,7 +89,7 @@ fn replay(registry: &Registry, run: &RunKey, events: &[HistoryEvent]) -> Result<
         ..Task::default()
     };
     match cold.task(task) {
-        TaskOutcome::Completed(_) => Ok(cold.digest()),
+        TaskOutcome::Completed(_) | TaskOutcome::LocalActivities(_) => Ok(cold.digest()),
         TaskOutcome::Failed { failure, .. } => Err(failure.message),
         TaskOutcome::NeedsFullHistory => Err("the history has a gap".to_owned()),
     }

@@ -1,7 +1,7 @@
 //! The saga ledger: on failure or cancellation every committed step has exactly one effective compensation, in
 //! reverse order; on success none; and what is declared at most once happens at most once.
 
-use std::{collections::BTreeMap, rc::Rc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use steadfast_proto::temporal::api::{
     common::v1::Payloads, enums::v1::WorkflowExecutionStatus as Status,
@@ -40,7 +40,7 @@ pub struct Pair {
 }
 
 /// Says how a closed run left the world.
-pub type Judge = Rc<dyn Fn(&Closing<'_>) -> Outcome>;
+pub type Judge = Arc<dyn Fn(&Closing<'_>) -> Outcome + Send + Sync>;
 
 /// How a workflow closed.
 #[derive(Clone, Copy, Debug)]

@@ -11,6 +11,7 @@
 //! [`observe::Observation`]s.
 
 pub mod activity;
+pub(crate) mod build;
 mod caller;
 pub mod client;
 mod describe;
@@ -20,6 +21,7 @@ pub mod observe;
 pub mod service;
 pub mod service_node;
 pub mod topology;
+pub(crate) mod view;
 pub mod weather;
 pub mod wire;
 pub mod worker;

@@ -71,3 +71,22 @@ impl Progress {
         self.0.borrow().unfinished.values().cloned().collect()
     }
 }
+
+impl Job {
+    /// What it is, for people.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let verb = match &self.what {
+            What::Start(_) => "start of",
+            What::Operate(kind, _) => match &**kind {
+                OperationKind::Signal { .. } => "signal to",
+                OperationKind::SignalWithStart { .. } => "signal-with-start of",
+                OperationKind::Query { .. } => "query of",
+                OperationKind::Cancel { .. } => "cancel of",
+                OperationKind::Terminate { .. } => "terminate of",
+                OperationKind::Deploy { .. } => "deploy for",
+            },
+        };
+        format!("{verb} {}", self.workflow_id)
+    }
+}

@@ -223,6 +223,18 @@ impl Chance {
         self.choose(label, entity, &[Rate::UNIT - rate.0, rate.0]) == 1
     }
 
+    /// Passes a point at which a test may want something bad to happen exactly once: 0, unless the
+    /// log that this chance was made from says otherwise. A seed never does.
+    ///
+    /// The `draws` of the series count how often the point was passed. So a run without faults
+    /// numbers all the points, and one run per number, with one choice [set](ChoiceLog::set) in an
+    /// [overridden](Self::overridden) log, tries each.
+    pub fn point(&self, label: Label, entity: impl Into<Entity>, alternatives: u64) -> u64 {
+        let mut state = self.0.state.borrow_mut();
+        let stream = state.stream(label, entity.into());
+        state.draw(stream, self.0.at.get(), Alternatives::Planned(alternatives))
+    }
+
     /// Sixteen bytes for ids and workflow randomness.
     ///
     /// They decide nothing bad, so they are never logged: playback derives the same from the seed.
@@ -339,12 +351,14 @@ impl Chance {
 enum Alternatives<'a> {
     Weighted(&'a [u32], u64),
     Below(u64),
+    /// Nothing is drawn: only a plan can say other than 0.
+    Planned(u64),
 }
 
 impl Alternatives<'_> {
     fn allow(self, value: u64) -> bool {
         match self {
-            Alternatives::Below(span) => value < span,
+            Alternatives::Below(span) | Alternatives::Planned(span) => value < span,
             Alternatives::Weighted(weights, _) => usize::try_from(value)
                 .ok()
                 .and_then(|value| weights.get(value))
@@ -356,6 +370,7 @@ impl Alternatives<'_> {
     fn draw(self, rng: &mut ChaCha8Rng) -> u64 {
         match self {
             Alternatives::Below(span) => scale(rng, span),
+            Alternatives::Planned(_) => 0,
             Alternatives::Weighted(weights, total) => {
                 let mut point = scale(rng, total);
                 for (value, weight) in weights.iter().enumerate() {

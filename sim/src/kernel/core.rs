@@ -292,10 +292,15 @@ impl<M: Message> Core<M> {
             nodes,
             chance,
             plan,
+            phase,
             ..
         } = self;
         let Node { disk, immune, .. } = &mut nodes[node.index()];
-        disk.get_or_insert_with(|| Disk::new(node, chance.clone(), plan, *immune))
+        let immune = match phase {
+            Phase::Storm => *immune,
+            Phase::Calm => ClassSet::ALL,
+        };
+        disk.get_or_insert_with(|| Disk::new(node, chance.clone(), plan, immune))
             .clone()
     }
 

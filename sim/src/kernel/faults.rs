@@ -86,6 +86,8 @@ fault_classes! {
     Clog = "clog",
     /// Per message delivered anywhere: nodes clog one after another and unclog in another order.
     Swizzle = "swizzle-clog",
+    /// Per message delivered anywhere: several nodes lose power together.
+    Blackout = "blackout",
     /// Per event of a node, as all of its kind at most once in 256 events: its process dies; what the operating system holds survives.
     Crash = "crash",
     /// Per event of a node: it loses power; what was not synced may be lost.

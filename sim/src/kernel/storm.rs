@@ -30,11 +30,12 @@ const NODE_FAULTS: [FaultClass; 5] = [
 ];
 
 /// What strikes the network.
-const EPISODES: [FaultClass; 4] = [
+const EPISODES: [FaultClass; 5] = [
     FaultClass::Partition,
     FaultClass::OneWay,
     FaultClass::Clog,
     FaultClass::Swizzle,
+    FaultClass::Blackout,
 ];
 
 /// Counts events and says which fault strikes after which.
@@ -182,11 +183,26 @@ impl<M: Message> Core<M> {
         self.act(until, Act::FreeDisk(owner));
     }
 
+    fn exposed(&self, class: FaultClass) -> Vec<NodeId> {
+        let nodes = (0..).map(NodeId).zip(&self.nodes);
+        let exposed = nodes.filter(|(_, node)| !node.immune.contains(class));
+        exposed.map(|(id, _)| id).collect()
+    }
+
+    /// Draws the nodes that lose power together.
+    pub(crate) fn draw_blackout(&mut self) -> Vec<NodeId> {
+        let class = FaultClass::Blackout;
+        let mut nodes = self.exposed(class);
+        nodes.retain(|_| self.chance.choose(EPISODE_NODES, class as u64, &[1, 1]) == 1);
+        if !nodes.is_empty() {
+            self.strikes.count(class);
+        }
+        nodes
+    }
+
     /// Starts a partition or a clog of some nodes.
     pub(crate) fn start_episode(&mut self, class: FaultClass) {
-        let exposed = (0..).map(NodeId).zip(&self.nodes);
-        let exposed = exposed.filter(|(_, node)| !node.immune.contains(class));
-        let nodes: Vec<NodeId> = exposed.map(|(id, _)| id).collect();
+        let nodes = self.exposed(class);
         if nodes.len() < 2 {
             return;
         }

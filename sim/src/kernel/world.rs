@@ -291,7 +291,8 @@ impl<M: Message> World<M> {
                 let line = message_line(TraceKind::Deliver, from, to, digest, message.label());
                 core.tracer.lead(line, |out| describe(&message, out));
                 process.on_message(&mut Ctx { core, me }, from, message);
-                self.sample_network();
+                self.after_event(me.node);
+                return self.sample_network();
             }
             Event::Timer(id) => {
                 let Some(timer) = core.timers.remove(id) else {
@@ -347,11 +348,15 @@ impl<M: Message> World<M> {
 
     #[inline]
     fn sample_network(&mut self) {
-        if let Some(class) = self
-            .network
-            .after_event(&self.core.chance, NETWORK_LABELS, 0)
-        {
-            self.core.start_episode(class);
+        let Self { network, core, .. } = self;
+        match network.after_event(&core.chance, NETWORK_LABELS, 0) {
+            None => {}
+            Some(FaultClass::Blackout) => {
+                for id in self.core.draw_blackout() {
+                    self.crash_and_restart(id, CrashKind::Power);
+                }
+            }
+            Some(class) => self.core.start_episode(class),
         }
     }
 
@@ -473,6 +478,9 @@ impl<M: Message> World<M> {
     }
 
     fn crash_and_restart(&mut self, id: NodeId, kind: CrashKind) {
+        if !self.is_running(id) {
+            return;
+        }
         self.crash(id, kind);
         let at = self.core.now + self.core.restart_delay(id);
         let peer = self.core.peer(id);

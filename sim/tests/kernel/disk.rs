@@ -20,6 +20,7 @@ fn world(seed: u64, classes: &[FaultClass]) -> World<Talk> {
         0,
     );
     world.run();
+    fresh(&world.disk(NODE), "f");
     world.storm();
     world
 }
@@ -136,7 +137,7 @@ impl Setting {
     fn new(seed: u64, classes: &[FaultClass]) -> Self {
         let mut world = world(seed, classes);
         let disk = world.disk(NODE);
-        let file = fresh(&disk, "f");
+        let file = disk.open_existing("f").expect("made before the storm");
         Self {
             world,
             disk,

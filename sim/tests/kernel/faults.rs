@@ -194,6 +194,29 @@ fn an_override_strikes_where_it_is_told_and_leaves_the_rest() {
     assert_eq!(lossy[..], plain[..lossy.len()]);
 }
 
+steadfast_sim::labels! { 60_000;
+    POINT = "test.point";
+}
+
+#[test]
+fn points_are_numbered_by_one_run_and_tried_one_by_one() {
+    let run = |log: ChoiceLog| {
+        let chance = Chance::overridden(log);
+        chance.record();
+        let hits = (0..5).filter(|_| chance.point(POINT, 0, 3) == 2).count();
+        (hits, chance.log())
+    };
+    let (hits, log) = run(ChoiceLog::default());
+    assert_eq!(hits, 0);
+    let points = log.series[&("test.point".to_owned(), Entity::WORLD)].draws;
+    assert_eq!(points, 5);
+    for point in 0..points {
+        let mut log = ChoiceLog::default();
+        log.set("test.point", Entity::WORLD, point, 2);
+        assert_eq!(run(log).0, 1);
+    }
+}
+
 #[test]
 fn drift_says_where_playback_left_the_recording() {
     let chance = Chance::seeded(4);

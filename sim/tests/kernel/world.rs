@@ -1,5 +1,6 @@
 //! The seeded world as its users see it: determinism, processes, clocks, pauses, playback.
 
+use std::process::Command;
 use std::time::Duration;
 
 use crate::support::{Pinger, Ponger, Seen, storm_world, talk};
@@ -98,4 +99,35 @@ fn a_crashed_node_hears_nothing_and_starts_anew() {
     world.run_until(world.now() + Duration::from_millis(10));
     assert_eq!(world.peer(ping).generation, 1);
     assert_eq!(seen.pongs.get(), 15);
+}
+
+/// The hash of a fixed storm, as another process prints it.
+const HASH_LINE: &str = "hash of a storm: ";
+
+/// Tells the other process that it is the other one.
+const MARK: &str = "nothing but a mark";
+
+fn hash_of_a_storm() -> String {
+    let hashes = (0..5).map(|seed| {
+        let mut world = storm_world(Chance::seeded(seed));
+        world.run_until(Time::from_secs(20));
+        format!("{:016x}", world.hash())
+    });
+    hashes.collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn another_process_gets_the_same_hashes() {
+    let name = "world::another_process_gets_the_same_hashes";
+    println!("{HASH_LINE}{}", hash_of_a_storm());
+    if std::env::args().any(|arg| arg == MARK) {
+        return;
+    }
+    let mut again = Command::new(std::env::current_exe().expect("this test"));
+    let output = again
+        .args([name, "--exact", "--nocapture", "--skip", MARK])
+        .output();
+    let output = String::from_utf8(output.expect("this test runs again").stdout).expect("text");
+    let line = output.lines().find_map(|line| line.split(HASH_LINE).nth(1));
+    assert_eq!(line, Some(hash_of_a_storm().as_str()), "{output}");
 }

@@ -202,7 +202,11 @@ impl Events {
     }
 
     /// Starts and completes an activity.
-    pub(crate) fn activity_completed(&mut self, scheduled_event_id: i64, result: impl Serialize) -> i64 {
+    pub(crate) fn activity_completed(
+        &mut self,
+        scheduled_event_id: i64,
+        result: impl Serialize,
+    ) -> i64 {
         let started_event_id = self.activity_started(scheduled_event_id);
         self.add(A::ActivityTaskCompletedEventAttributes(
             ActivityTaskCompletedEventAttributes {

@@ -2,4 +2,8 @@
 
 mod basics;
 mod history;
+mod hostile;
+mod locals;
+mod mismatch;
+mod operations;
 mod server;

@@ -157,6 +157,20 @@ impl Server {
         cached
     }
 
+    /// Another worker, with an empty cache, takes over; it gets the full history.
+    pub(crate) fn replace_worker(&mut self) {
+        self.run = CachedRun::new(&self.registry, self.run.init().clone()).expect("registered");
+        self.seen = 0;
+    }
+
+    /// The last task never was: the history is again as it was `before` it.
+    pub(crate) fn drop_task(&mut self, before: Events, previous_started_event_id: i64) {
+        self.events = before;
+        self.previous_started = previous_started_event_id;
+        self.seen = self.events.list.len();
+        self.run.task_dropped(previous_started_event_id);
+    }
+
     /// Replays all of it as an exported history.
     pub(crate) fn replay(&self) -> ReplayReport {
         replay_history(&self.registry, &self.events.history()).unwrap_or_else(|e| panic!("{e}"))
@@ -380,10 +394,44 @@ fn unpack<M: prost::Message + Default>(any: &Any) -> M {
     M::decode(any.value.as_slice()).expect("decodes")
 }
 
+/// The event of a command that refers to no other event.
+pub(crate) fn plain_event(command: &Command) -> A {
+    match command.attributes.clone().expect("attributes") {
+        C::StartTimerCommandAttributes(c) => {
+            A::TimerStartedEventAttributes(TimerStartedEventAttributes {
+                timer_id: c.timer_id,
+                ..Default::default()
+            })
+        }
+        C::RecordMarkerCommandAttributes(c) => {
+            A::MarkerRecordedEventAttributes(MarkerRecordedEventAttributes {
+                marker_name: c.marker_name,
+                details: c.details,
+                failure: c.failure,
+                ..Default::default()
+            })
+        }
+        C::CompleteWorkflowExecutionCommandAttributes(c) => {
+            A::WorkflowExecutionCompletedEventAttributes(
+                WorkflowExecutionCompletedEventAttributes {
+                    result: c.result,
+                    ..Default::default()
+                },
+            )
+        }
+        other => panic!("not a plain command: {other:?}"),
+    }
+}
+
 /// The names of commands, for short assertions.
 pub(crate) fn names(commands: &[Command]) -> Vec<&'static str> {
     commands
         .iter()
-        .map(|command| command.command_type().as_str_name())
+        .map(|command| {
+            command
+                .command_type()
+                .as_str_name()
+                .trim_start_matches("COMMAND_TYPE_")
+        })
         .collect()
 }

@@ -198,6 +198,9 @@ async fn child(ctx: &Context, spec: Child) -> String {
         Ok(started) => started,
         Err(error) => return format!("{id}: {error}"),
     };
+    if let Some(ms) = spec.after {
+        timer(ctx, millis(ms)).await;
+    }
     if let Some(message) = spec.signal
         && let Err(error) = started
             .signal(
@@ -209,8 +212,7 @@ async fn child(ctx: &Context, spec: Child) -> String {
     {
         return format!("{id}: {error}");
     }
-    if let Some(ms) = spec.cancel_after {
-        timer(ctx, millis(ms)).await;
+    if spec.cancel {
         started.cancel("the tour moves on".into());
     }
     if spec.detached {

@@ -266,8 +266,9 @@ impl Process<Wire> for EngineNode {
             return ctx.crash(CrashKind::Process);
         }
         let topology = self.config.topology.borrow().clone();
-        let mine = (0..topology.shards).map(ShardId).filter(|shard| topology.owner(*shard) == ctx.node());
-        for shard in mine {
+        let me = ctx.node();
+        let all = (0..topology.shards).map(ShardId);
+        for shard in all.filter(|shard| topology.owner(*shard) == me) {
             self.recover(ctx, shard);
         }
         if topology.matching() == ctx.node() {
@@ -279,7 +280,7 @@ impl Process<Wire> for EngineNode {
             }
         }
         let callers = topology.workers.iter().chain(&topology.clients).chain(&topology.engines);
-        for node in callers.filter(|node| **node != ctx.node()) {
+        for node in callers.filter(|node| **node != me) {
             ctx.send(*node, Wire::Hello);
         }
         self.settle(ctx);

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use steadfast_core::{
     EventId, Rejection, Reply, ReplyTo, Request, RunKey,
     effect::{EventRange, WorkflowTaskReply},
+    ids::RequestId,
     matching::MatchingInput,
     parse, render,
 };
@@ -42,8 +43,8 @@ pub(super) fn parse(reply_to: ReplyTo, held: Duration, rpc: Rpc) -> Result<Inbou
         Rpc::CompleteQueryTask(body) => {
             return Ok(Inbound::Matching(parse::query_completed(body, reply_to)?));
         }
-        Rpc::Start(body) => parse::start(body)?,
-        Rpc::SignalWithStart(body) => parse::signal_with_start(body)?,
+        Rpc::Start(body) => parse::start(body, fresh(reply_to))?,
+        Rpc::SignalWithStart(body) => parse::signal_with_start(body, fresh(reply_to))?,
         Rpc::Signal(body) => parse::signal(body)?,
         Rpc::Cancel(body) => parse::cancel(body)?,
         Rpc::Terminate(body) => parse::terminate(body)?,
@@ -58,6 +59,11 @@ pub(super) fn parse(reply_to: ReplyTo, held: Duration, rpc: Rpc) -> Result<Inbou
         Rpc::Heartbeat(body) => parse::activity_heartbeat(body)?,
     };
     Ok(Inbound::Shard(request))
+}
+
+/// A request id for those who bring none.
+fn fresh(reply_to: ReplyTo) -> RequestId {
+    RequestId::new(format!("request-{:x}", reply_to.0))
 }
 
 /// What a caller at another engine must have asked to be told this.

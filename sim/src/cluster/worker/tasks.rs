@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use steadfast_core::{ExecutionKey, Rejection, RunKey};
 use steadfast_proto::temporal::api::{
-    enums::v1::QueryResultType,
+    enums::v1::{QueryResultType, WorkflowTaskFailedCause},
+    failure::v1::Failure,
     history::v1::HistoryEvent,
     query::v1::{WorkflowQuery, WorkflowQueryResult},
     taskqueue::v1::StickyExecutionAttributes,
@@ -138,6 +139,15 @@ impl WorkerNode {
                 let fetch = Fetch { task, events: Vec::new(), whole: true };
                 self.fetch(ctx, fetch);
             }
+            TaskOutcome::LocalActivities(_) => {
+                let what = "local activities are not simulated";
+                let cause = WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure;
+                let failure = Failure {
+                    message: what.to_owned(),
+                    ..Failure::default()
+                };
+                self.fail_task(ctx, &id, &task, cause.into(), failure);
+            }
             // The history has a gap: the engine will time the task out and send all of it.
             TaskOutcome::NeedsFullHistory => {}
         }
@@ -217,7 +227,7 @@ impl WorkerNode {
         id: &RunId,
         task: &PollWorkflowTaskQueueResponse,
         cause: i32,
-        failure: steadfast_proto::temporal::api::failure::v1::Failure,
+        failure: Failure,
     ) {
         let topology = self.config.topology.borrow();
         let to = topology.engine_of(&id.0);

@@ -168,6 +168,13 @@ impl State {
 
     pub(super) fn sync_dir(&mut self) -> Result<(), DiskError> {
         self.alive()?;
+        if self.roll_failure() != Failure::None {
+            self.strikes.count(FaultClass::SyncError);
+            self.faults.push(("directory sync failed", 0));
+            return Err(DiskError::Io {
+                operation: "sync the directory",
+            });
+        }
         for op in std::mem::take(&mut self.pending_names) {
             op.apply(&mut self.durable_names);
         }

@@ -99,7 +99,7 @@ pub async fn record(options: Options) -> anyhow::Result<ExitCode> {
             failed
         })
         .await;
-    // Activities that hang on purpose would keep the workers from an orderly end.
+    // At once: activities that hang on purpose would keep the workers from an orderly end.
     std::process::exit(i32::from(failed > 0));
 }
 
@@ -178,6 +178,10 @@ impl<'a> Run<'a> {
             run.export(export)
                 .await
                 .with_context(|| format!("export of {file}"))?;
+        }
+        // Without waiting: an activity may hang on purpose.
+        if let Some(worker) = &run.worker {
+            worker.begin_to_stop();
         }
         Ok(())
     }
@@ -431,11 +435,27 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// A task that times out although the recipe does not wait for that: the machine was too slow.
+    fn check_in_time(&self, events: &[HistoryEvent]) -> anyhow::Result<()> {
+        let planned = self.case.steps.iter().any(|step| {
+            matches!(step, Step::AwaitEvent { r#type, .. } if r#type == "WORKFLOW_TASK_TIMED_OUT")
+        });
+        let happened = events
+            .iter()
+            .any(|event| event.event_type() == EventType::WorkflowTaskTimedOut);
+        ensure!(
+            planned || !happened,
+            "a workflow task timed out; try again when less is going on"
+        );
+        Ok(())
+    }
+
     /// Writes one history as the official command line prints it, after the official replayer has
     /// accepted it.
     async fn export(&self, export: Export) -> anyhow::Result<()> {
         let id = export.id.as_deref();
         let (run_id, events) = self.closed(id, export.run).await?;
+        self.check_in_time(&events)?;
         replay(&*worker::replayer(self.build)?, events).await?;
         let id = id.unwrap_or(&self.case.name);
         let path = self.lab.options.out.join(format!("{}.json", export.file));

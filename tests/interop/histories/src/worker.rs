@@ -53,8 +53,12 @@ pub struct Running {
 }
 
 impl Running {
-    pub async fn stop(self) -> anyhow::Result<()> {
+    pub fn begin_to_stop(&self) {
         (self.stop)();
+    }
+
+    pub async fn stop(self) -> anyhow::Result<()> {
+        self.begin_to_stop();
         self.end().await
     }
 
