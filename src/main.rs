@@ -1,1 +1,5 @@
-fn main() {}
+//! The command line over the suites that are shipped.
+
+fn main() -> std::process::ExitCode {
+    steadfast::main(steadfast_scenarios::suite())
+}

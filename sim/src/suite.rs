@@ -140,7 +140,7 @@ pub struct Sabotage {
 }
 
 /// How a bug is planted: always from outside, never by a switch in the engine.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub enum Plant {
     /// Between the engine's machines and the world: an input, effect or disk is interposed on.
     Engine(Bug),
@@ -161,9 +161,13 @@ impl Suite {
     }
 
     /// Registers workflows of one build. Scenarios deploy builds by name.
+    ///
+    /// A new build begins with the workflows that the default build has at that moment, so only those
+    /// that differ have to be registered again.
     #[must_use]
     pub fn build(mut self, build: &str, register: impl FnOnce(&mut Registry)) -> Self {
-        register(self.builds.entry(build.to_owned()).or_default());
+        let default = self.builds.get(DEFAULT_BUILD).cloned().unwrap_or_default();
+        register(self.builds.entry(build.to_owned()).or_insert(default));
         self
     }
 

@@ -2,6 +2,11 @@
 //! the crate `temporalio-protos` exports through its `links` metadata. Nothing generated is checked
 //! in.
 
+#![expect(
+    clippy::print_stdout,
+    reason = "a build script speaks to cargo on stdout"
+)]
+
 mod events;
 mod schema;
 

@@ -1,8 +1,8 @@
-//! The tables that the JSON codec walks: every message with its fields, every enum with its values, as statics that refer
-//! to each other.
+//! The tables that the JSON codec walks: every message with its fields, every enum with its values,
+//! as statics that refer to each other.
 //!
-//! Generated, because decoding the descriptors at run time costs every short-lived process milliseconds and needs a lazily
-//! filled global.
+//! Generated, because decoding the descriptors at run time costs every short-lived process
+//! milliseconds and needs a lazily filled global.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -121,7 +121,10 @@ impl<'a> Types<'a> {
             self.ident(name)
         )?;
         for value in &found.value {
-            let short = value.name().strip_prefix(&prefix).unwrap_or(value.name());
+            let short = value
+                .name()
+                .strip_prefix(&prefix)
+                .unwrap_or_else(|| value.name());
             let (number, full, short) = (value.number(), value.name(), camel(short));
             writeln!(
                 out,
@@ -175,7 +178,8 @@ impl<'a> Types<'a> {
         let oneof = field.oneof_index.filter(|_| !field.proto3_optional());
         writeln!(
             out,
-            "Field {{ number: {}, name: {:?}, json: {:?}, kind: {kind}, arity: Arity::{arity}, oneof: {oneof:?} }},",
+            "Field {{ number: {}, name: {:?}, json: {:?}, kind: {kind}, \
+             arity: Arity::{arity}, oneof: {oneof:?} }},",
             field.number(),
             field.name(),
             json_name(field),

@@ -48,12 +48,12 @@ impl Failure {
             timeout_type: timeout_type.into(),
             ..Default::default()
         };
-        Self::of(message, info).from_server()
+        Self::of(message, info).made_by_server()
     }
 
     /// A failure of the server itself.
     pub fn server(message: impl Into<String>, non_retryable: bool) -> Self {
-        Self::of(message, ServerFailureInfo { non_retryable }).from_server()
+        Self::of(message, ServerFailureInfo { non_retryable }).made_by_server()
     }
 
     /// A cancellation that user code let through.
@@ -75,7 +75,7 @@ impl Failure {
         }
     }
 
-    fn from_server(self) -> Self {
+    fn made_by_server(self) -> Self {
         Self {
             source: SERVER_SOURCE.to_owned(),
             ..self

@@ -8,7 +8,7 @@
 //! Beside the messages live the few things that every reader of them needs:
 //!
 //! - [`json`]: canonical proto3 JSON both ways, as the `temporal` command line and the Web UI write
-//! it;
+//!   it;
 //! - [`time`]: timestamps and durations as plain nanoseconds and back;
 //! - [`event`]: which attributes belong to which type of history event;
 //! - [`payload`] and [`failure`]: constructors of the two values that everything carries.
@@ -29,7 +29,17 @@ pub mod time;
     rustdoc::all,
     clippy::all,
     clippy::pedantic,
+    clippy::use_self,
+    clippy::allow_attributes,
+    clippy::allow_attributes_without_reason,
     reason = "generated at build time from Temporal's descriptors"
+)]
+#[cfg_attr(
+    feature = "grpc",
+    expect(
+        unused_qualifications,
+        reason = "generated services name everything in full"
+    )
 )]
 mod generated {
     include!(concat!(env!("OUT_DIR"), "/temporal.rs"));

@@ -1,4 +1,5 @@
-//! The services that the descriptors declare: a change here is a new version of the published language.
+//! The services that the descriptors declare: a change here is a new version of the published
+//! language.
 
 use prost::Message as _;
 use prost_types::FileDescriptorSet;

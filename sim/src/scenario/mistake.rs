@@ -133,7 +133,7 @@ impl Log {
 }
 
 /// Of the known names, the one that was probably meant.
-pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let scored = known.into_iter().map(|known| (strsim::damerau_levenshtein(name, known), known));
     let (distance, best) = scored.min()?;
     let longest = name.chars().count().max(best.chars().count());

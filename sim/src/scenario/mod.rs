@@ -21,7 +21,7 @@ use serde_json::Value;
 
 pub use cel::Condition;
 pub use expect::{Judged, judge};
-pub use mistake::{Mistake, Mistakes};
+pub use mistake::{Mistake, Mistakes, nearest};
 pub use parse::load;
 pub use text::{duration_text, parse_duration, parse_rate};
 pub use view::{EntryView, FaultsView, LedgerView, RunView, TimeView, View};

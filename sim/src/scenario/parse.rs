@@ -16,7 +16,7 @@ use super::{
     faults,
 };
 use crate::kernel::Rate;
-use crate::suite::{DEFAULT_BUILD, Suite};
+use crate::suite::{DEFAULT_BUILD, ServiceFn, Suite};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(86_400);
@@ -33,6 +33,25 @@ const MOST: u32 = 10_000;
 /// # Errors
 /// With every mistake that was found.
 pub fn load(suite: &Suite, file: &str, text: &str) -> Result<Scenario, Mistakes> {
+    let registries = suite.builds().values();
+    let names = Names {
+        builds: suite.builds().keys().map(String::as_str).collect(),
+        workflows: registries.flat_map(|registry| registry.names()).collect(),
+        services: suite.services().iter().map(|(name, service)| (&**name, &service.make)).collect(),
+        invariants: suite.invariants().keys().map(String::as_str).collect(),
+    };
+    read(&names, file, text)
+}
+
+/// What a file may refer to.
+struct Names<'s> {
+    builds: BTreeSet<&'s str>,
+    workflows: BTreeSet<&'s str>,
+    services: BTreeMap<&'s str, &'s ServiceFn>,
+    invariants: BTreeSet<&'s str>,
+}
+
+fn read(names: &Names<'_>, file: &str, text: &str) -> Result<Scenario, Mistakes> {
     let mut log = Log::new(file, text);
     let (document, errors) = DeTable::parse_recoverable(text);
     for error in errors {
@@ -41,12 +60,12 @@ pub fn load(suite: &Suite, file: &str, text: &str) -> Result<Scenario, Mistakes>
         return log.finish(None);
     }
     let root = Table::new(document.get_ref(), 0..0, "a scenario");
-    let scenario = Parser { suite, log: &mut log }.scenario(file, root);
+    let scenario = Parser { names, log: &mut log }.scenario(file, root);
     log.finish(scenario)
 }
 
 struct Parser<'s, 'l> {
-    suite: &'s Suite,
+    names: &'s Names<'s>,
     log: &'l mut Log,
 }
 
@@ -209,9 +228,8 @@ impl Parser<'_, '_> {
 
     fn build(&mut self, item: Item<'_>) -> Option<String> {
         let build = item.string(self.log)?;
-        if !self.suite.builds().contains_key(build) {
-            let known = self.suite.builds().keys().map(String::as_str);
-            let help = did_you_mean(build, "build", known);
+        if !self.names.builds.contains(build) {
+            let help = did_you_mean(build, "build", self.names.builds.iter().copied());
             let message = format!("there is no build `{build}`");
             self.log.wrong(item.span(), message, "not registered", help);
             return None;
@@ -266,8 +284,7 @@ impl Parser<'_, '_> {
 
     fn workflow_type(&mut self, item: Item<'_>) -> Option<String> {
         let name = item.string(self.log)?;
-        let registries = self.suite.builds().values();
-        let known: BTreeSet<_> = registries.flat_map(|registry| registry.names()).collect();
+        let known = &self.names.workflows;
         if !known.contains(name) {
             let help = did_you_mean(name, "workflow", known.iter().copied());
             let message = format!("there is no workflow `{name}`");
@@ -421,9 +438,9 @@ impl Parser<'_, '_> {
     }
 
     fn services(&mut self, item: Option<Item<'_>>) -> BTreeMap<String, ServiceConfig> {
-        let names = self.suite.services().keys();
+        let names = self.names.services.keys();
         let mut services: BTreeMap<_, _> =
-            names.map(|name| (name.clone(), ServiceConfig::default())).collect();
+            names.map(|name| ((*name).to_owned(), ServiceConfig::default())).collect();
         let table = item.and_then(|item| item.table(self.log, "[services]"));
         for (name, span, item) in table.map(|mut table| table.rest()).unwrap_or_default() {
             if !services.contains_key(name) {
@@ -434,9 +451,9 @@ impl Parser<'_, '_> {
                 services.insert(name.to_owned(), config);
             }
         }
-        for (name, declaration) in self.suite.services() {
-            let Some(config) = services.get(name) else { continue };
-            if let Err(why) = (declaration.make)(&config.state) {
+        for (name, make) in &self.names.services {
+            let Some(config) = services.get(*name) else { continue };
+            if let Err(why) = make(&config.state) {
                 let at = item.map_or(0..0, |item| service_span(item, name));
                 let message = format!("service `{name}` refuses its state: {why}");
                 self.log.wrong(at, message, "here", None);
@@ -471,13 +488,15 @@ impl Parser<'_, '_> {
 
     /// Without a list, every invariant of the suite holds.
     fn invariants(&mut self, item: Option<Item<'_>>) -> Vec<String> {
-        let known = self.suite.invariants();
-        let Some(item) = item else { return known.keys().cloned().collect() };
+        let known = &self.names.invariants;
+        let Some(item) = item else {
+            return known.iter().map(|name| (*name).to_owned()).collect();
+        };
         let mut names = Vec::new();
         for item in item.list(self.log).unwrap_or_default() {
             let Some(name) = item.string(self.log) else { continue };
-            if !known.contains_key(name) {
-                let help = did_you_mean(name, "invariant", known.keys().map(String::as_str));
+            if !known.contains(name) {
+                let help = did_you_mean(name, "invariant", known.iter().copied());
                 let message = format!("there is no invariant `{name}`");
                 self.log.wrong(item.span(), message, "not registered", help);
             } else if !names.iter().any(|known| known == name) {

@@ -9,7 +9,8 @@ use super::limits;
 pub struct JsonError {
     /// Line of the document, from 1; 0 where the whole document is meant.
     pub line: usize,
-    /// Column of that line, from 1 and in bytes: where reading stopped, so just after what is wrong.
+    /// Column of that line, from 1 and in bytes: where reading stopped, so just after what is
+    /// wrong.
     pub column: usize,
     /// The place within the document, as in `events[3].eventType`; empty for the whole.
     pub path: String,

@@ -1,7 +1,8 @@
-//! How large and how deep a document may be. Nobody's own documents come near; they hold off hostile ones, whose few bytes
-//! could otherwise ask for any amount of memory or stack.
+//! How large and how deep a document may be. Nobody's own documents come near; they hold off
+//! hostile ones, whose few bytes could otherwise ask for any amount of memory or stack.
 
-/// Bytes of a document. Temporal ends a run at 50 MB of history, which is about four times that in JSON.
+/// Bytes of a document. Temporal ends a run at 50 MB of history, which is about four times that in
+/// JSON.
 pub const BYTES: usize = 256 << 20;
 
 /// Levels of messages and maps below the outermost message. Protobuf's own decoders stop there too.

@@ -1,4 +1,5 @@
-//! What a document may hold: every message, field and enum of the published language, as static tables.
+//! What a document may hold: every message, field and enum of the published language, as static
+//! tables.
 
 /// A message and the names its fields go by.
 #[derive(Debug)]

@@ -329,12 +329,22 @@ mod tests {
         fn valid_parts_lead_back(seconds in TIMESTAMPS, nanos in 0..NANOS_PER_SECOND) {
             let text = timestamp(seconds, nanos).expect("in range");
             prop_assert_eq!(parse_timestamp(&text), Some((seconds, nanos)));
-            prop_assert_eq!(text, prost_types::Timestamp { seconds, nanos: nanos as i32 }.to_string());
+            let nanos = i32::try_from(nanos).expect("less than a second");
+            let theirs = prost_types::Timestamp { seconds, nanos };
+            prop_assert_eq!(text, theirs.to_string());
         }
 
         #[test]
         fn any_text_is_read_or_refused(text in "\\PC*") {
-            let _ = (parse_timestamp(&text), parse_duration(&text), parse_field_mask(&text));
+            if let Some((seconds, nanos)) = parse_timestamp(&text) {
+                prop_assert!(timestamp(seconds, nanos).is_some());
+            }
+            if let Some((seconds, nanos)) = parse_duration(&text) {
+                prop_assert!(duration(seconds, nanos).is_some());
+            }
+            if let Some(paths) = parse_field_mask(&text) {
+                prop_assert!(!paths.iter().any(String::is_empty));
+            }
         }
     }
 }

@@ -140,7 +140,8 @@ fn nesting_is_read_to_the_limit_and_no_further() {
         let error = from_json::<Failure>(&chain(causes)).expect_err("too deep");
         assert_eq!(error.problem, JsonProblem::TooDeep);
     }
-    // Times, map entries and their values are levels, too: none of them gets past the decoder's own limit.
+    // Times, map entries and their values are levels, too: none of them gets past the decoder's own
+    // limit.
     let depth = limits::NESTING;
     for (leaf, levels) in [
         (r#"{"encodedAttributes":{"metadata":{"a":""}}}"#, 2),

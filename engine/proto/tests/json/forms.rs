@@ -74,7 +74,7 @@ fn fields_come_in_the_order_of_their_declaration() {
     };
     let text = to_json(&event);
     let attributes = text.find("EventAttributes").expect("attributes are there");
-    // Number 300, before the attributes by number, after them by declaration or not: as Go writes them.
+    // By number, 300, it would come after the attributes.
     assert!(
         text.find("workerMayIgnore")
             .is_some_and(|at| at < attributes),
@@ -153,16 +153,18 @@ fn lists_wrapped_and_marked_documents() {
     }
 }
 
-/// What `serde` derives of the Rust SDK's messages write: fields spelled out, oneofs by their own name.
+/// What `serde` derives of the Rust SDK's messages write: fields spelled out, oneofs by their own
+/// name.
 #[test]
 fn the_form_of_the_rust_sdk() {
-    let text = r#"{"events":[{"event_id":1,"event_time":"2026-10-06T13:24:56.515407Z","event_type":1,
-        "version":0,"task_id":1048587,"worker_may_ignore":false,"user_metadata":null,"links":[],
-        "principal":null,"attributes":{"WorkflowExecutionStartedEventAttributes":{
+    let text = r#"{"events":[{"event_id":1,"event_time":"2026-10-06T13:24:56.515407Z",
+        "event_type":1,"version":0,"task_id":1048587,"worker_may_ignore":false,"user_metadata":null,
+        "links":[],        "principal":null,"attributes":{"WorkflowExecutionStartedEventAttributes":{
             "workflow_type":{"name":"Order"},"parent_workflow_namespace":"","attempt":1,
             "task_queue":{"name":"orders","kind":1,"normal_name":""},"input":null,
             "workflow_task_timeout":"10.000000000s","continued_failure":null,
-            "header":{"fields":{"k":{"metadata":{"encoding":"anNvbi9wbGFpbg=="},"data":[34,34]}}}}}},
+            "header":{"fields":{"k":
+                {"metadata":{"encoding":"anNvbi9wbGFpbg=="},"data":[34,34]}}}}}},
         {"event_id":2,"attributes":null}]}"#;
     let history = history_from_json(text).expect("the SDK's form is read");
     let Some(Attributes::WorkflowExecutionStartedEventAttributes(started)) =

@@ -1,4 +1,5 @@
-//! Canonical JSON: forms, errors, hostile input, real histories, and agreement with `prost-reflect`.
+//! Canonical JSON: forms, errors, hostile input, real histories, and agreement with
+//! `prost-reflect`.
 
 mod errors;
 mod forms;
@@ -24,7 +25,8 @@ use steadfast_proto::{
     time,
 };
 
-/// A history with something of everything: maps, payloads, enums, durations, nested failures, fractions.
+/// A history with something of everything: maps, payloads, enums, durations, nested failures,
+/// fractions.
 fn history() -> History {
     let start = WorkflowExecutionStartedEventAttributes {
         workflow_type: Some(WorkflowType {

@@ -1,4 +1,5 @@
-//! Agreement with `prost-reflect`, an independent implementation, on messages made at random from the descriptors.
+//! Agreement with `prost-reflect`, an independent implementation, on messages made at random from
+//! the descriptors.
 
 use std::{collections::HashMap, fmt::Debug, sync::LazyLock};
 
@@ -32,17 +33,18 @@ static POOL: LazyLock<DescriptorPool> =
 struct Choices(u64);
 
 impl Choices {
-    fn below(&mut self, bound: u64) -> u64 {
+    fn below(&mut self, bound: usize) -> usize {
         // SplitMix64.
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % bound
+        let below = (mixed ^ (mixed >> 31)) % bound as u64;
+        usize::try_from(below).expect("below a usize")
     }
 
     fn one<T: Copy>(&mut self, of: &[T]) -> T {
-        of[self.below(of.len() as u64) as usize]
+        of[self.below(of.len())]
     }
 
     fn message(&mut self, descriptor: &MessageDescriptor, depth: u64) -> DynamicMessage {
@@ -55,11 +57,11 @@ impl Choices {
                 message.set_field_by_number(2, Value::I32(self.one(&nanos)));
             }
             "google.protobuf.Duration" => {
-                let sign = self.one(&[1, -1]);
+                let (sign, sign_of_nanos) = self.one(&[(1, 1), (-1, -1)]);
                 let seconds = self.one(&[0, 1, 60, 315_575_999_999]);
                 message.set_field_by_number(1, Value::I64(sign * seconds));
                 let nanos = self.one(&[0, 1, 1_000, 500_000_000, 999_999_999]);
-                message.set_field_by_number(2, Value::I32(sign as i32 * nanos));
+                message.set_field_by_number(2, Value::I32(sign_of_nanos * nanos));
             }
             "google.protobuf.FieldMask" => {
                 let paths = ["a", "task_queue.name", "x.y_z"].map(|p| Value::String(p.to_owned()));
@@ -92,12 +94,12 @@ impl Choices {
         if let Kind::Message(entry) = field.kind()
             && field.is_map()
         {
-            let count = self.below(3) as i32;
+            let count = self.below(3);
             let mut map = HashMap::new();
-            for key in 0..count {
+            for (text, number) in [("", -1), ("b", 0), ("a", 1)].into_iter().take(count) {
                 let key = match entry.map_entry_key_field().kind() {
-                    Kind::String => MapKey::String(["", "b", "a"][key as usize].to_owned()),
-                    _ => MapKey::I32(key - 1),
+                    Kind::String => MapKey::String(text.to_owned()),
+                    _ => MapKey::I32(number),
                 };
                 map.insert(
                     key,
@@ -147,11 +149,12 @@ fn is_message(field: &FieldDescriptor) -> bool {
     matches!(field.kind(), Kind::Message(_))
 }
 
-/// Numbers alike whether written `2` or `2.0`, and 32-bit ones with more or fewer digits: liberties that the two take.
+/// Numbers alike whether written `2` or `2.0`, and 32-bit ones with more digits or fewer: liberties
+/// that the two take.
 fn normal(value: serde_json::Value) -> serde_json::Value {
     use serde_json::Value;
     match value {
-        Value::Number(n) => n.as_f64().map_or(Value::Null, |n| (n as f32).into()),
+        Value::Number(n) => format!("{:.6e}", n.as_f64().unwrap_or(f64::NAN)).into(),
         Value::Array(list) => list.into_iter().map(normal).collect(),
         Value::Object(object) => object.into_iter().map(|(k, v)| (k, normal(v))).collect(),
         other => other,

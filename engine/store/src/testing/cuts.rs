@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use steadfast_core::{Epoch, ShardId};
 
 use super::{Faults, FaultyDisk, Model, Node, Rng, Workload};
-use crate::{Commit, CommitError, Embedded, Options, Store, Ticket};
+use crate::{Commit, CommitError, Embedded, Options, Store, Ticket, convert::length};
 
 /// A disk is used for so many crashes, then comes a new one.
 const CUTS_PER_WORLD: u64 = 8;
@@ -137,7 +137,7 @@ impl World {
         self.disk.set_faults(Faults::default());
         self.begin()?
             .map(|_| ())
-            .ok_or("the disk is in order, and the store is not".to_owned())
+            .ok_or_else(|| "the disk is in order, and the store is not".to_owned())
     }
 
     /// Half of the lives only end; the others have a bad disk as well.
@@ -198,7 +198,7 @@ impl World {
 
     fn live(&mut self, mut life: Life) -> Result<(), String> {
         for _ in 0..self.rng.below(60) {
-            let shard = ShardId(u32::try_from(self.rng.index(life.epochs.len())).expect("few"));
+            let shard = ShardId(length(self.rng.index(life.epochs.len())));
             match self.rng.below(20) {
                 0 => self.own(&mut life, shard)?,
                 1 => self.submit_stale(&mut life, shard),
@@ -239,25 +239,25 @@ impl World {
         if !ended.is_sorted_by_key(|(ticket, _)| *ticket) {
             return Err(format!("tickets ended out of order: {ended:?}"));
         }
-        let mut failed = false;
+        let failed = self.counts.failed;
         for commit in ended {
-            failed |= self.ended(life, commit)?;
+            self.ended(life, commit)?;
         }
+        let failed = self.counts.failed - failed;
         if life.store.outstanding() != life.tickets.len() + life.stale.len() {
             return Err("tickets are missing".to_owned());
         }
-        if failed && !self.disk.is_cut() {
-            self.recover(life)?;
+        if failed > 0 && !self.disk.is_cut() {
+            self.recover(life, failed)?;
         }
         Ok(())
     }
 
-    /// Notes how a ticket ended; says whether the shard must be opened again.
-    fn ended(&mut self, life: &mut Life, (ticket, result): Commit) -> Result<bool, String> {
+    fn ended(&mut self, life: &mut Life, (ticket, result): Commit) -> Result<(), String> {
         if let Some(epoch) = life.stale.remove(&ticket) {
             self.counts.fenced += 1;
             return match result {
-                Err(CommitError::Fenced { stale, .. }) if stale == epoch => Ok(false),
+                Err(CommitError::Fenced { stale, .. }) if stale == epoch => Ok(()),
                 other => Err(format!("a batch of an old epoch ended as {other:?}")),
             };
         }
@@ -269,32 +269,29 @@ impl World {
             Ok(()) => {
                 self.counts.durable += 1;
                 self.model.durable(node);
-                Ok(false)
+                Ok(())
             }
             Err(CommitError::Failed(_)) => {
                 self.counts.failed += 1;
                 self.model.failed(node);
-                Ok(true)
+                Ok(())
             }
             Err(error) => Err(format!("a batch of the owner ended as {error:?}")),
         }
     }
 
-    /// After a failed commit: nothing but what is durable may be left.
-    fn recover(&mut self, life: &mut Life) -> Result<(), String> {
+    /// After a failed commit: exactly what failed must be gone.
+    fn recover(&mut self, life: &mut Life, failed: u64) -> Result<(), String> {
+        let lost = self.counts.lost;
         for shard in 0..self.options.shards {
-            let shard = ShardId(shard);
-            let undurable = self.model.undurable(shard);
-            let lost = self.counts.lost;
-            self.own(life, shard)?;
-            if self.counts.lost - lost != undurable as u64 {
-                return Err(format!(
-                    "shard {}: undurable batches are still there",
-                    shard.0
-                ));
-            }
+            self.own(life, ShardId(shard))?;
         }
-        Ok(())
+        let lost = self.counts.lost - lost;
+        if lost == failed {
+            Ok(())
+        } else {
+            Err(format!("{failed} batches failed, and {lost} are gone"))
+        }
     }
 
     fn crash(&mut self) {

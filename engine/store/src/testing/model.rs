@@ -68,16 +68,6 @@ impl Model {
         self.uncertain.push(node);
     }
 
-    /// How many batches of a shard were submitted after the newest durable one, on the current branch.
-    #[must_use]
-    pub fn undurable(&self, shard: ShardId) -> usize {
-        let (tip, durable) = self.tips[shard.0 as usize];
-        self.path(tip)
-            .iter()
-            .filter(|node| **node > durable)
-            .count()
-    }
-
     /// The batches that make the shard's current state, oldest first.
     pub fn current(&self, shard: ShardId) -> impl Iterator<Item = &Batch> {
         let path = self.path(self.tips[shard.0 as usize].0);
@@ -184,7 +174,7 @@ fn check_history(
         execution: key.clone(),
         run_id: run.clone(),
     };
-    let last = i64::try_from(events.len()).expect("fewer events than that");
+    let last = i64::from(crate::convert::length(events.len()));
     let range = EventRange {
         first: EventId::FIRST,
         last: EventId(last),

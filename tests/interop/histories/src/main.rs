@@ -4,6 +4,7 @@
 //! ```text
 //! histories record --server HOST:PORT --temporal PATH --cases cases.json --out DIR [CASE…]
 //! histories compare --cases cases.json EXPECTED_DIR ACTUAL_DIR
+//! histories worker --server HOST:PORT --cases cases.json CASE     (what `record` spawns)
 //! ```
 
 #[path = "../../../../scenarios/src/workflows/mod.rs"]

@@ -1,0 +1,717 @@
+//! The scripts' language, one thing that happens a line. `#` begins a comment.
+//!
+//! ```text
+//! start W [request=ID] [reuse=failed-only|reject] [conflict=use|terminate] [run=10s] [execution=1m]
+//!         [delay=5s] [cron=EXPR_WITH_UNDERSCORES] [retry=1s*3]
+//! signal W NAME [request=ID]      signal-with-start W NAME        cancel W        terminate W
+//! poll [QUEUE]                    poll-activity [QUEUE]           query W         await-history W
+//! complete [sticky=QUEUE] [new] [force] COMMAND; COMMAND; …       fail-task       answer-query
+//! activity complete|fail|fail-for-good|cancel|heartbeat
+//! advance 10s     restart     evict W     deaf     hear     clock-back 1h
+//! ```
+//! Commands: `activity ID [stc=5s] [s2c=..] [s2s=..] [hb=..] [attempts=3]`, `cancel-activity ID`, `timer ID 5s`,
+//! `cancel-timer ID`, `child W [abandon|request-cancel]`, `signal-external W NAME`, `cancel-external W`, `marker NAME`,
+//! `upsert KEY VALUE`, `memo KEY VALUE`, `done`, `fail`, `canceled`, `continue-as-new`.
+
+use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
+
+use bytes::Bytes;
+use steadfast_core::{
+    EventId, ExecutionKey, InputEvent, Now, Reply, Timestamp, ids::RequestId, parse,
+    time::duration_to_proto,
+};
+use steadfast_proto::temporal::api::{
+    command::v1::{self as commands, Command, command::Attributes},
+    common::v1::{
+        ActivityType, Memo, Payload, Payloads, RetryPolicy, SearchAttributes, WorkflowExecution,
+        WorkflowType,
+    },
+    enums::v1::{
+        ParentClosePolicy, QueryResultType, TaskQueueKind, WorkflowIdConflictPolicy,
+        WorkflowIdReusePolicy, WorkflowTaskFailedCause,
+    },
+    failure::v1::Failure,
+    history::v1::{HistoryEvent, history_event},
+    query::v1::{WorkflowQuery, WorkflowQueryResult},
+    taskqueue::v1::{StickyExecutionAttributes, TaskQueue},
+    workflowservice::v1 as service,
+};
+
+use crate::world::World;
+
+/// Runs a script; what it prints is the snapshot.
+pub(crate) fn run(text: &str) -> String {
+    let mut script = Script::default();
+    for line in text.lines() {
+        script.line(line);
+    }
+    script.histories();
+    script.out
+}
+
+pub(crate) struct Script {
+    pub(crate) world: World,
+    out: String,
+    task: Vec<u8>,
+    queries: Vec<String>,
+    query_token: Vec<u8>,
+    activity: Vec<u8>,
+    scheduled: BTreeMap<String, i64>,
+}
+
+impl Default for Script {
+    fn default() -> Self {
+        Self {
+            world: World::new(),
+            out: String::new(),
+            task: Vec::new(),
+            queries: Vec::new(),
+            query_token: Vec::new(),
+            activity: Vec::new(),
+            scheduled: BTreeMap::new(),
+        }
+    }
+}
+
+/// The words of a line: plain ones in order, `key=value` ones by key.
+struct Words<'a> {
+    plain: Vec<&'a str>,
+    options: BTreeMap<&'a str, &'a str>,
+}
+
+impl<'a> Words<'a> {
+    fn of(text: &'a str) -> Self {
+        let mut words = Self {
+            plain: Vec::new(),
+            options: BTreeMap::new(),
+        };
+        for word in text.split_whitespace() {
+            match word.split_once('=') {
+                Some((key, value)) => {
+                    words.options.insert(key, value);
+                }
+                None => words.plain.push(word),
+            }
+        }
+        words
+    }
+
+    fn at(&self, index: usize) -> &'a str {
+        self.plain
+            .get(index)
+            .unwrap_or_else(|| panic!("word {index} is missing: {:?}", self.plain))
+    }
+
+    fn time(&self, key: &str) -> Option<prost_types::Duration> {
+        self.options
+            .get(key)
+            .map(|value| duration_to_proto(duration(value)))
+    }
+}
+
+fn duration(text: &str) -> Duration {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).expect("a unit");
+    let number: u64 = text[..digits].parse().expect("a number");
+    match &text[digits..] {
+        "ms" => Duration::from_millis(number),
+        "s" => Duration::from_secs(number),
+        "m" => Duration::from_secs(number * 60),
+        "h" => Duration::from_secs(number * 3_600),
+        "d" => Duration::from_secs(number * 86_400),
+        unit => panic!("no such unit: {unit}"),
+    }
+}
+
+fn key(id: &str) -> ExecutionKey {
+    ExecutionKey::new("default", id)
+}
+
+fn execution(id: &str) -> Option<WorkflowExecution> {
+    Some(WorkflowExecution {
+        workflow_id: id.into(),
+        run_id: String::new(),
+    })
+}
+
+fn queue(name: &str, kind: TaskQueueKind) -> Option<TaskQueue> {
+    Some(TaskQueue {
+        name: name.into(),
+        kind: kind.into(),
+        ..TaskQueue::default()
+    })
+}
+
+fn text(value: &str) -> Payload {
+    Payload::json(value).expect("a string")
+}
+
+impl Script {
+    pub(crate) fn line(&mut self, line: &str) {
+        let line = line.split('#').next().expect("at least one part").trim();
+        if line.is_empty() {
+            return;
+        }
+        writeln!(self.out, "> {line}").expect("a string");
+        let (verb, rest) = line.split_once(' ').unwrap_or((line, ""));
+        self.happen(verb, rest);
+        self.print_answers();
+    }
+
+    /// What was answered since the last time, without ids.
+    pub(crate) fn take_output(&mut self) -> String {
+        std::mem::take(&mut self.out)
+    }
+
+    fn happen(&mut self, verb: &str, rest: &str) {
+        let words = Words::of(rest);
+        match verb {
+            "start" => {
+                let request = parse::start(start(&words), RequestId::new("fresh"));
+                self.request(request);
+            }
+            "signal-with-start" => self.signal_with_start(&words),
+            "signal" => {
+                let request = service::SignalWorkflowExecutionRequest {
+                    namespace: "default".into(),
+                    workflow_execution: execution(words.at(0)),
+                    signal_name: words.at(1).into(),
+                    request_id: words.options.get("request").copied().unwrap_or("").into(),
+                    ..Default::default()
+                };
+                self.request(parse::signal(request));
+            }
+            "cancel" => self.request(parse::cancel(
+                service::RequestCancelWorkflowExecutionRequest {
+                    namespace: "default".into(),
+                    workflow_execution: execution(words.at(0)),
+                    ..Default::default()
+                },
+            )),
+            "terminate" => self.request(parse::terminate(
+                service::TerminateWorkflowExecutionRequest {
+                    namespace: "default".into(),
+                    workflow_execution: execution(words.at(0)),
+                    ..Default::default()
+                },
+            )),
+            "query" => self.request(parse::query(service::QueryWorkflowRequest {
+                namespace: "default".into(),
+                execution: execution(words.at(0)),
+                query: Some(WorkflowQuery {
+                    query_type: "state".into(),
+                    ..Default::default()
+                }),
+                ..Default::default()
+            })),
+            "await-history" => self.request(parse::history(
+                &service::GetWorkflowExecutionHistoryRequest {
+                    namespace: "default".into(),
+                    execution: execution(words.at(0)),
+                    wait_new_event: true,
+                    history_event_filter_type: 2,
+                    ..Default::default()
+                },
+            )),
+            "poll" => self.poll(words.plain.first().unwrap_or(&"queue")),
+            "poll-activity" => self.poll_activity(words.plain.first().unwrap_or(&"queue")),
+            "complete" => self.complete(rest),
+            "fail-task" => self.fail_task(),
+            "answer-query" => self.answer_query(),
+            "activity" => self.activity_says(words.at(0)),
+            "advance" => self.world.advance(duration(words.at(0))),
+            "clock-back" => {
+                let back = duration(words.at(0)).as_nanos();
+                let wall = self.world.now.wall.as_nanos() - i64::try_from(back).expect("small");
+                self.world.now = Now {
+                    wall: Timestamp::from_nanos(wall),
+                    ..self.world.now
+                };
+            }
+            "restart" => self.world.restart(),
+            "evict" => {
+                self.world.step(InputEvent::Evict(key(words.at(0))));
+                let loaded = self.world.loaded(&key(words.at(0)));
+                writeln!(self.out, "  {}", if loaded { "kept" } else { "forgotten" })
+                    .expect("a string");
+            }
+            "deaf" => self.world.deaf = true,
+            "hear" => self.world.deaf = false,
+            _ => panic!("no such line: {verb}"),
+        }
+    }
+
+    fn request(&mut self, request: Result<steadfast_core::Request, steadfast_core::Rejection>) {
+        match request {
+            Ok(request) => {
+                self.world.request(request);
+            }
+            Err(rejection) => writeln!(self.out, "  refused: {rejection}").expect("a string"),
+        }
+    }
+
+    fn signal_with_start(&mut self, words: &Words<'_>) {
+        let request = service::SignalWithStartWorkflowExecutionRequest {
+            namespace: "default".into(),
+            workflow_id: words.at(0).into(),
+            workflow_type: Some(WorkflowType {
+                name: "Type".into(),
+            }),
+            task_queue: queue("queue", TaskQueueKind::Normal),
+            signal_name: words.at(1).into(),
+            request_id: words
+                .options
+                .get("request")
+                .copied()
+                .unwrap_or("sws")
+                .into(),
+            workflow_start_delay: words.time("delay"),
+            ..Default::default()
+        };
+        self.request(parse::signal_with_start(request, RequestId::new("fresh")));
+    }
+
+    fn poll(&mut self, name: &str) {
+        let reply_to = self.world.reply_to();
+        let request = service::PollWorkflowTaskQueueRequest {
+            namespace: "default".into(),
+            task_queue: queue(name, TaskQueueKind::Normal),
+            identity: "worker".into(),
+            ..Default::default()
+        };
+        let input = parse::poll_workflow(request, reply_to, Duration::from_secs(60));
+        self.world.matching(input.expect("a valid poll"));
+    }
+
+    fn poll_activity(&mut self, name: &str) {
+        let reply_to = self.world.reply_to();
+        let request = service::PollActivityTaskQueueRequest {
+            namespace: "default".into(),
+            task_queue: queue(name, TaskQueueKind::Normal),
+            identity: "worker".into(),
+            ..Default::default()
+        };
+        let input = parse::poll_activity(request, reply_to, Duration::from_secs(60));
+        self.world.matching(input.expect("a valid poll"));
+    }
+
+    fn complete(&mut self, rest: &str) {
+        let mut request = service::RespondWorkflowTaskCompletedRequest {
+            task_token: Bytes::copy_from_slice(&self.task),
+            identity: "worker".into(),
+            ..Default::default()
+        };
+        for query in self.queries.drain(..) {
+            let result = WorkflowQueryResult {
+                result_type: QueryResultType::Answered.into(),
+                answer: Some(Payloads {
+                    payloads: vec![text("attached")],
+                }),
+                ..Default::default()
+            };
+            request.query_results.insert(query, result);
+        }
+        for (index, part) in rest.split(';').enumerate() {
+            let mut words = Words::of(part);
+            if index == 0 {
+                request.force_create_new_workflow_task = words.take("force");
+                request.return_new_workflow_task = words.take("new");
+                request.sticky_attributes =
+                    words
+                        .options
+                        .remove("sticky")
+                        .map(|name| StickyExecutionAttributes {
+                            worker_task_queue: queue(name, TaskQueueKind::Sticky),
+                            schedule_to_start_timeout: Some(duration_to_proto(
+                                Duration::from_secs(5),
+                            )),
+                        });
+            }
+            if let Some(verb) = words.plain.first().copied() {
+                let attributes = self.command(verb, &words);
+                request.commands.push(Command {
+                    attributes: Some(attributes),
+                    ..Default::default()
+                });
+            }
+        }
+        self.request(parse::workflow_task_completed(request));
+    }
+
+    #[expect(clippy::too_many_lines, reason = "a table of commands")]
+    fn command(&self, verb: &str, words: &Words<'_>) -> Attributes {
+        match verb {
+            "activity" => commands::ScheduleActivityTaskCommandAttributes {
+                activity_id: words.at(1).into(),
+                activity_type: Some(ActivityType { name: "act".into() }),
+                task_queue: queue("queue", TaskQueueKind::Normal),
+                start_to_close_timeout: words.time("stc").or_else(|| {
+                    words
+                        .options
+                        .get("s2c")
+                        .is_none()
+                        .then(|| duration_to_proto(Duration::from_secs(10)))
+                }),
+                schedule_to_close_timeout: words.time("s2c"),
+                schedule_to_start_timeout: words.time("s2s"),
+                heartbeat_timeout: words.time("hb"),
+                retry_policy: words.options.get("attempts").map(|n| RetryPolicy {
+                    maximum_attempts: n.parse().expect("a number"),
+                    ..Default::default()
+                }),
+                ..Default::default()
+            }
+            .into(),
+            "cancel-activity" => commands::RequestCancelActivityTaskCommandAttributes {
+                scheduled_event_id: self.scheduled.get(words.at(1)).copied().unwrap_or(99),
+            }
+            .into(),
+            "timer" => commands::StartTimerCommandAttributes {
+                timer_id: words.at(1).into(),
+                start_to_fire_timeout: Some(duration_to_proto(duration(words.at(2)))),
+            }
+            .into(),
+            "cancel-timer" => commands::CancelTimerCommandAttributes {
+                timer_id: words.at(1).into(),
+            }
+            .into(),
+            "child" => commands::StartChildWorkflowExecutionCommandAttributes {
+                workflow_id: words.at(1).into(),
+                workflow_type: Some(WorkflowType {
+                    name: "Child".into(),
+                }),
+                parent_close_policy: match words.plain.get(2) {
+                    Some(&"abandon") => ParentClosePolicy::Abandon,
+                    Some(&"request-cancel") => ParentClosePolicy::RequestCancel,
+                    Some(other) => panic!("no such policy: {other}"),
+                    None => ParentClosePolicy::Terminate,
+                }
+                .into(),
+                ..Default::default()
+            }
+            .into(),
+            "signal-external" => commands::SignalExternalWorkflowExecutionCommandAttributes {
+                execution: execution(words.at(1)),
+                signal_name: words.at(2).into(),
+                ..Default::default()
+            }
+            .into(),
+            "cancel-external" => {
+                commands::RequestCancelExternalWorkflowExecutionCommandAttributes {
+                    workflow_id: words.at(1).into(),
+                    ..Default::default()
+                }
+                .into()
+            }
+            "marker" => commands::RecordMarkerCommandAttributes {
+                marker_name: words.at(1).into(),
+                ..Default::default()
+            }
+            .into(),
+            "upsert" => commands::UpsertWorkflowSearchAttributesCommandAttributes {
+                search_attributes: Some(SearchAttributes {
+                    indexed_fields: [(words.at(1).to_owned(), text(words.at(2)))].into(),
+                }),
+            }
+            .into(),
+            "memo" => commands::ModifyWorkflowPropertiesCommandAttributes {
+                upserted_memo: Some(Memo {
+                    fields: [(words.at(1).to_owned(), text(words.at(2)))].into(),
+                }),
+            }
+            .into(),
+            "done" => commands::CompleteWorkflowExecutionCommandAttributes::default().into(),
+            "fail" => commands::FailWorkflowExecutionCommandAttributes {
+                failure: Some(Failure::application("it failed", "Oops")),
+            }
+            .into(),
+            "canceled" => commands::CancelWorkflowExecutionCommandAttributes::default().into(),
+            "continue-as-new" => {
+                commands::ContinueAsNewWorkflowExecutionCommandAttributes::default().into()
+            }
+            _ => panic!("no such command: {verb}"),
+        }
+    }
+
+    fn fail_task(&mut self) {
+        self.request(parse::workflow_task_failed(
+            service::RespondWorkflowTaskFailedRequest {
+                task_token: Bytes::copy_from_slice(&self.task),
+                cause: WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure.into(),
+                identity: "worker".into(),
+                ..Default::default()
+            },
+        ));
+    }
+
+    fn answer_query(&mut self) {
+        let reply_to = self.world.reply_to();
+        let request = service::RespondQueryTaskCompletedRequest {
+            task_token: Bytes::copy_from_slice(&self.query_token),
+            completed_type: QueryResultType::Answered.into(),
+            query_result: Some(Payloads {
+                payloads: vec![text("direct")],
+            }),
+            ..Default::default()
+        };
+        match parse::query_completed(request, reply_to) {
+            Ok(input) => self.world.matching(input),
+            Err(rejection) => writeln!(self.out, "  refused: {rejection}").expect("a string"),
+        }
+    }
+
+    fn activity_says(&mut self, what: &str) {
+        let task_token = Bytes::copy_from_slice(&self.activity);
+        let identity = "worker".to_owned();
+        let details = Some(Payloads {
+            payloads: vec![text("half-way")],
+        });
+        let request = match what {
+            "complete" => parse::activity_completed(service::RespondActivityTaskCompletedRequest {
+                task_token,
+                identity,
+                ..Default::default()
+            }),
+            "fail" => parse::activity_failed(service::RespondActivityTaskFailedRequest {
+                task_token,
+                identity,
+                failure: Some(Failure::application("it failed", "Oops")),
+                ..Default::default()
+            }),
+            "fail-for-good" => parse::activity_failed(service::RespondActivityTaskFailedRequest {
+                task_token,
+                identity,
+                failure: Some(Failure::non_retryable("it failed", "Oops")),
+                ..Default::default()
+            }),
+            "cancel" => parse::activity_canceled(service::RespondActivityTaskCanceledRequest {
+                task_token,
+                identity,
+                ..Default::default()
+            }),
+            "heartbeat" => parse::activity_heartbeat(service::RecordActivityTaskHeartbeatRequest {
+                task_token,
+                identity,
+                details,
+                ..Default::default()
+            }),
+            other => panic!("no such word of an activity: {other}"),
+        };
+        self.request(request);
+    }
+
+    fn print_answers(&mut self) {
+        for (_, answer) in std::mem::take(&mut self.world.answers) {
+            let line = match answer {
+                Ok(reply) => self.describe(reply),
+                Err(rejection) => format!("refused: {}", hide_ids(&rejection.to_string())),
+            };
+            writeln!(self.out, "  {line}").expect("a string");
+        }
+        self.note_scheduled();
+    }
+
+    /// Activities by their id, so that a script can cancel them.
+    fn note_scheduled(&mut self) {
+        for (key, run) in self.world.runs() {
+            for event in self.world.history(&key, &run) {
+                if let Some(history_event::Attributes::ActivityTaskScheduledEventAttributes(a)) =
+                    event.attributes
+                {
+                    self.scheduled.insert(a.activity_id, event.event_id);
+                }
+            }
+        }
+    }
+
+    fn describe(&mut self, reply: Reply) -> String {
+        match reply {
+            Reply::Started(started) => {
+                format!("started={} {:?}", started.started, started.status)
+            }
+            Reply::Done => "ok".to_owned(),
+            Reply::NoTask => "no task".to_owned(),
+            Reply::WorkflowTask(task) => {
+                self.task = task.token.encode();
+                self.queries = task.queries.keys().cloned().collect();
+                format!(
+                    "workflow task of {}: attempt {}, events {}..={}{}, previous {}, queries {}",
+                    task.token.run.execution.workflow_id,
+                    task.attempt,
+                    task.history.first,
+                    task.history.last,
+                    if task.suffix.is_empty() {
+                        ""
+                    } else {
+                        " and two not written"
+                    },
+                    task.previous_started,
+                    task.queries.len(),
+                )
+            }
+            Reply::QueryTask(task) => {
+                self.query_token = task.token.to_vec();
+                format!(
+                    "query task: events {}..={}",
+                    task.history.first, task.history.last
+                )
+            }
+            Reply::ActivityTask(task) => {
+                self.activity = task.token.encode();
+                let details = if task.heartbeat_details.is_some() {
+                    ", with details"
+                } else {
+                    ""
+                };
+                format!(
+                    "activity task {}: attempt {}{details}",
+                    task.activity_id, task.attempt
+                )
+            }
+            Reply::WorkflowTaskCompleted { next, .. } => match next {
+                Some(next) => {
+                    let line = self.describe(Reply::WorkflowTask(next));
+                    format!("completed, with a {line}")
+                }
+                None => "completed".to_owned(),
+            },
+            Reply::Heartbeat { cancel_requested } => {
+                format!("cancel requested: {cancel_requested}")
+            }
+            Reply::Query(answer) => {
+                let said = answer
+                    .and_then(|a| a.payloads.first().cloned())
+                    .unwrap_or_default();
+                format!("query answered: {}", String::from_utf8_lossy(&said.data))
+            }
+            Reply::QueryRejected(status) => format!("query rejected: {status:?}"),
+            Reply::Describe(_) => "described".to_owned(),
+            Reply::History(history) => format!(
+                "history {}..={}{}",
+                history.events.first,
+                history.events.last,
+                if history.open { ", open" } else { "" }
+            ),
+        }
+    }
+
+    fn histories(&mut self) {
+        for (number, (key, run)) in self.world.runs().into_iter().enumerate() {
+            writeln!(self.out, "\n{} run {}", key.workflow_id, number + 1).expect("a string");
+            for event in self.world.history(&key, &run) {
+                let line = show(&event);
+                writeln!(self.out, "{:>4} {line}", EventId(event.event_id)).expect("a string");
+            }
+        }
+    }
+}
+
+impl Words<'_> {
+    fn take(&mut self, word: &str) -> bool {
+        let before = self.plain.len();
+        self.plain.retain(|w| *w != word);
+        self.plain.len() < before
+    }
+}
+
+fn start(words: &Words<'_>) -> service::StartWorkflowExecutionRequest {
+    service::StartWorkflowExecutionRequest {
+        namespace: "default".into(),
+        workflow_id: words.at(0).into(),
+        workflow_type: Some(WorkflowType {
+            name: "Type".into(),
+        }),
+        task_queue: queue("queue", TaskQueueKind::Normal),
+        request_id: words
+            .options
+            .get("request")
+            .copied()
+            .unwrap_or("start")
+            .into(),
+        workflow_run_timeout: words.time("run"),
+        workflow_execution_timeout: words.time("execution"),
+        workflow_start_delay: words.time("delay"),
+        cron_schedule: words
+            .options
+            .get("cron")
+            .copied()
+            .unwrap_or("")
+            .replace('_', " "),
+        retry_policy: words.options.get("retry").map(|text| {
+            let (interval, attempts) = text.split_once('*').expect("interval*attempts");
+            RetryPolicy {
+                initial_interval: Some(duration_to_proto(duration(interval))),
+                maximum_attempts: attempts.parse().expect("a number"),
+                ..Default::default()
+            }
+        }),
+        workflow_id_reuse_policy: match words.options.get("reuse") {
+            Some(&"failed-only") => WorkflowIdReusePolicy::AllowDuplicateFailedOnly,
+            Some(&"reject") => WorkflowIdReusePolicy::RejectDuplicate,
+            Some(other) => panic!("no such policy: {other}"),
+            None => WorkflowIdReusePolicy::AllowDuplicate,
+        }
+        .into(),
+        workflow_id_conflict_policy: match words.options.get("conflict") {
+            Some(&"use") => WorkflowIdConflictPolicy::UseExisting,
+            Some(&"terminate") => WorkflowIdConflictPolicy::TerminateExisting,
+            Some(other) => panic!("no such policy: {other}"),
+            None => WorkflowIdConflictPolicy::Unspecified,
+        }
+        .into(),
+        ..Default::default()
+    }
+}
+
+/// One event on a line: its name, the references and whatever decides about the next one.
+pub(crate) fn show(event: &HistoryEvent) -> String {
+    let name = event.event_type().short_name();
+    let debug = format!("{:?}", event.attributes);
+    let mut line = name.to_owned();
+    for field in [
+        "attempt",
+        "scheduled_event_id",
+        "started_event_id",
+        "initiated_event_id",
+        "workflow_task_completed_event_id",
+        "latest_cancel_requested_event_id",
+        "timer_id",
+        "activity_id",
+        "signal_name",
+        "retry_state",
+        "timeout_type",
+        "cause",
+        "initiator",
+    ] {
+        let Some(at) = debug.find(&format!(" {field}: ")) else {
+            continue;
+        };
+        let value = &debug[at + field.len() + 3..];
+        let value = value.split([',', ' ', '}', ')']).next().unwrap_or("");
+        if !matches!(
+            value,
+            "0" | "None" | "\"\"" | "Unspecified" | "Some(Failure"
+        ) {
+            write!(line, " {}={value}", field.trim_end_matches("_event_id")).expect("a string");
+        }
+    }
+    line
+}
+
+/// Run ids come from entropy; a script's reader does not care for them.
+fn hide_ids(text: &str) -> String {
+    let words = text.split(' ').map(|word| {
+        let bare = word.trim_end_matches(['.', ',']);
+        if bare.len() == 36 && bare.matches('-').count() == 4 {
+            "<run>"
+        } else {
+            word
+        }
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn durations_of_scripts() {
+    assert_eq!(duration("250ms"), Duration::from_millis(250));
+    assert_eq!(duration("2h"), Duration::from_secs(7_200));
+}

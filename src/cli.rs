@@ -1,0 +1,176 @@
+//! What can be asked on the command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+use steadfast_sim::scenario::parse_duration;
+
+/// Durable execution that you can prove before production.
+#[derive(Debug, Parser)]
+#[command(version, about, arg_required_else_help = true, max_term_width = 100)]
+#[command(after_help = "Exit codes: 0 passed, 1 failed, 2 bad usage or bad file, 3 not \
+    deterministic, 4 never exercised, 70 our bug, 130 interrupted.")]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run scenarios over a fixed range of seeds
+    Test(TestArgs),
+    /// Run scenarios over seeds that nobody has tried, or show that planted bugs are caught
+    Fuzz(FuzzArgs),
+    /// Run one seed or one recorded run again
+    Repro(ReproArgs),
+    /// Replay exported histories against the registered workflows
+    Replay(ReplayArgs),
+    /// List what is registered
+    List {
+        /// Print one JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+        /// Print one JSON object, with the script in it
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// What every command that runs seeds takes.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct RunArgs {
+    /// Run so many seeds at the same time [default: one per processor]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) jobs: Option<u16>,
+    /// Where repro files, traces and histories of failed runs go; made only when needed
+    #[arg(long, value_name = "DIR", default_value = "steadfast-out")]
+    pub(crate) out: PathBuf,
+    /// Print one JSON object a line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TestArgs {
+    /// Scenario files, folders of them, or names of registered scenarios [default: all registered]
+    #[arg(value_name = "PATHS")]
+    pub(crate) paths: Vec<String>,
+    /// How many seeds of each scenario [default: 200, or 1 with --seed]
+    #[arg(long, value_name = "N", value_parser = count)]
+    pub(crate) seeds: Option<u64>,
+    /// The first seed, decimal or 0x [default: 0]
+    #[arg(long, value_name = "S", value_parser = parse_seed)]
+    pub(crate) seed: Option<u64>,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FuzzArgs {
+    /// A scenario file or the name of a registered scenario [default: all registered]
+    #[arg(value_name = "SCENARIO")]
+    pub(crate) scenario: Option<String>,
+    /// How many seeds of each scenario [default: 1000; 2000 for a planted bug]
+    #[arg(long, value_name = "N", value_parser = count, conflicts_with = "time")]
+    pub(crate) seeds: Option<u64>,
+    /// How long to go on, for example 60s or 8h
+    #[arg(long, value_name = "TIME", value_parser = duration, conflicts_with = "sabotage")]
+    pub(crate) time: Option<Duration>,
+    /// The first seed, decimal or 0x [default: by chance; 0 for a planted bug]
+    #[arg(long, value_name = "S", value_parser = parse_seed)]
+    pub(crate) seed: Option<u64>,
+    /// Plant a bug and show that it is caught; `all` plants one after another
+    #[arg(long, value_name = "NAME", conflicts_with = "scenario")]
+    pub(crate) sabotage: Option<String>,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReproArgs {
+    /// A repro file, or a scenario and a seed, as in order-saga:17
+    #[arg(value_name = "FILE|SCENARIO:SEED")]
+    pub(crate) what: String,
+    /// Print the trace, one line per state change
+    #[arg(long)]
+    pub(crate) trace: bool,
+    /// Plant this bug
+    #[arg(long, value_name = "NAME")]
+    pub(crate) sabotage: Option<String>,
+    /// Where repro file, trace and histories go if the run fails; made only when needed
+    #[arg(long, value_name = "DIR", default_value = "steadfast-out")]
+    pub(crate) out: PathBuf,
+    /// Print one JSON object a line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArgs {
+    /// Histories as JSON, as the temporal command line and the Web UI export them; or folders of them
+    #[arg(value_name = "HISTORY.json", required = true)]
+    pub(crate) histories: Vec<PathBuf>,
+    /// The registered build to replay against [default: the last by name]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) build: Option<String>,
+    /// Print one JSON object a line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Reads a seed, decimal or hexadecimal.
+pub(crate) fn parse_seed(text: &str) -> Result<u64, String> {
+    let (digits, radix) = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        Some(hex) => (hex, 16),
+        None => (text, 10),
+    };
+    if digits.is_empty() || !digits.chars().all(|c| c.is_digit(radix)) {
+        return Err("a seed is a number, decimal or 0x".to_owned());
+    }
+    u64::from_str_radix(digits, radix).map_err(|_| format!("the greatest seed is {}", u64::MAX))
+}
+
+fn count(text: &str) -> Result<u64, String> {
+    match text.parse() {
+        Ok(0) => Err("at least one seed must run".to_owned()),
+        Ok(count) => Ok(count),
+        Err(_) => Err("expected a number".to_owned()),
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    match parse_duration(text) {
+        Ok(Duration::ZERO) => Err("no time at all".to_owned()),
+        Ok(duration) => Ok(duration),
+        Err(why) => Err(format!("{why}; write for example 60s or 1h30m")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn seeds_are_decimal_or_hexadecimal_and_fit() {
+        assert_eq!(parse_seed("17"), Ok(17));
+        assert_eq!(parse_seed("0xff"), Ok(255));
+        assert_eq!(parse_seed("18446744073709551615"), Ok(u64::MAX));
+        for text in ["", "0x", "-1", "1.5", "0xgg", "+3", "18446744073709551616", " 1"] {
+            assert!(parse_seed(text).is_err(), "{text}");
+        }
+    }
+}
