@@ -160,6 +160,11 @@ impl Cluster {
 
         let activities = Rc::new(suite.activities().clone());
         let task_queues = Rc::new(scenario.world.task_queues.clone());
+        let deploys = scenario.operations.iter().filter_map(|operation| match &operation.kind {
+            OperationKind::Deploy { build, .. } => Some(build.as_str()),
+            _ => None,
+        });
+        let last_build = build_of(deploys.last().unwrap_or(&scenario.world.build));
         let mut deployed = Vec::new();
         for number in 1..=workers {
             let build = Rc::new(Cell::new(build_of(&scenario.world.build)));
@@ -169,6 +174,7 @@ impl Cluster {
                 weather: weather.clone(),
                 builds: Rc::clone(&registries),
                 build: Rc::clone(&build),
+                last_build,
                 activities: Rc::clone(&activities),
                 task_queues: Rc::clone(&task_queues),
                 workflow_slots: size(scenario.world.workflow_slots),

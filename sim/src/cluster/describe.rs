@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 use prost::Message as _;
 use steadfast_core::{
     Batch, Record,
-    message::{Address, Envelope, Message},
+    message::{Address, Envelope, Message, TaskRef},
 };
 use steadfast_proto::temporal::api::history::v1::HistoryEvent;
 
@@ -23,7 +23,11 @@ pub(super) fn message(wire: &Wire, out: &mut dyn Write) -> fmt::Result {
             Ok(answer) => self::answer(answer, out),
             Err(rejection) => write!(out, "rejected: {rejection}"),
         },
-        Wire::Machine(envelope) => machine(envelope, out),
+        Wire::Machine(envelope) => {
+            let mut text = String::new();
+            machine(envelope, &mut text);
+            out.write_str(&text)
+        }
         Wire::Call(_, call) => write!(out, "{} {} (attempt {})", call.operation, call.key, call.attempt),
         Wire::Result(_, result) => match &**result {
             Ok(body) => write!(out, "{}", String::from_utf8_lossy(body)),
@@ -76,23 +80,33 @@ fn answer(answer: &Answer, out: &mut dyn Write) -> fmt::Result {
     }
 }
 
-fn machine(envelope: &Envelope, out: &mut dyn Write) -> fmt::Result {
-    let name = match &envelope.message {
-        Message::Offer(_) => "offer",
-        Message::Withdraw(_) => "withdraw",
-        Message::OfferTaken(_) => "offer taken",
-        Message::MatchingStarted => "matching started",
-        Message::Claim(_) => "claim",
-        Message::ClaimAnswer { .. } => "claim answer",
-        Message::Query(_) => "query",
-        Message::Outbox(_) => "outbox",
-        Message::OutboxAnswer(_) => "outbox answer",
+/// Writes what a machine says to another.
+pub(super) fn machine(envelope: &Envelope, out: &mut String) {
+    let task = |task: &TaskRef| {
+        let id = &task.run.execution.workflow_id;
+        format!("{:?} task {} of {id} attempt {}", task.kind, task.scheduled, task.attempt)
+    };
+    let what = match &envelope.message {
+        Message::Offer(offer) => format!("offer {} in {}", task(&offer.task), offer.queue.name),
+        Message::Withdraw(withdrawn) => format!("withdraw {}", task(withdrawn)),
+        Message::OfferTaken(taken) => format!("taken {}", task(taken)),
+        Message::MatchingStarted => "matching started".to_owned(),
+        Message::Claim(claim) => format!("claim {} for {}", task(&claim.task), claim.identity),
+        Message::ClaimAnswer { task: claimed, started, .. } => {
+            format!("claimed {}: {}", task(claimed), if *started { "started" } else { "gone" })
+        }
+        Message::Query(query) => format!("query {}", query.run.execution.workflow_id),
+        Message::Outbox(item) => format!("work {} of {}", item.number, item.from.execution.workflow_id),
+        Message::OutboxAnswer(answer) => {
+            format!("work {} of {} done", answer.number, answer.from.execution.workflow_id)
+        }
     };
     let place = |address: Address| match address {
         Address::Shard(shard) => format!("shard {}", shard.0),
         Address::Matching => "matching".to_owned(),
     };
-    write!(out, "{name}: {} to {}", place(envelope.from), place(envelope.to))
+    let (from, to) = (place(envelope.from), place(envelope.to));
+    out.push_str(&format!("{from} to {to}: {what}"));
 }
 
 /// Writes what a step changes.

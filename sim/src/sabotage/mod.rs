@@ -65,7 +65,7 @@ bugs! {
     /// A task is given to two workers, and both completions are accepted.
     TaskDeliveredTwice = "task-delivered-twice", "order_fulfillment", "stale-tokens";
     /// The answer of an attempt that was given up counts for the current one.
-    StaleTokenAccepted = "stale-token-accepted", "order_fulfillment", "stale-tokens";
+    StaleTokenAccepted = "stale-token-accepted", "long_poller", "stale-tokens";
     /// Timers fire by a clock that is fast.
     TimerEarlyOnFastClock = "timer-early-on-fast-clock", "subscription_trial", "timers";
     /// Signals that come while a worker has a task are kept with the task, and go down with it.

@@ -133,18 +133,25 @@ impl Saboteur {
 
     /// What a new owner of a shard takes over.
     pub(crate) fn recovered(&self, executions: &mut BTreeMap<ExecutionKey, Execution>) {
-        if !self.plants(Bug::TimerLostOnRestart) {
-            return;
-        }
-        for run in executions.values_mut().flat_map(|execution| execution.runs.values_mut()) {
-            run.history.timers.clear();
-            run.history.timer_queue.clear();
-        }
+        executions.values_mut().for_each(|execution| self.lose_timers(execution));
     }
 
     /// What is loaded.
-    pub(crate) fn loaded(&self, execution: Option<Execution>) -> Option<Execution> {
+    pub(crate) fn loaded(&self, mut execution: Option<Execution>) -> Option<Execution> {
+        if let Some(execution) = &mut execution {
+            self.lose_timers(execution);
+        }
         execution.filter(|_| !self.plants(Bug::EvictedForgotten))
+    }
+
+    fn lose_timers(&self, execution: &mut Execution) {
+        if !self.plants(Bug::TimerLostOnRestart) {
+            return;
+        }
+        for run in execution.runs.values_mut() {
+            run.history.timers.clear();
+            run.history.timer_queue.clear();
+        }
     }
 
     /// What a caller is told.

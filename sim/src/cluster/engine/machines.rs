@@ -7,6 +7,7 @@ use steadfast_core::message::{Address, Envelope};
 use super::{DETOURS, EngineNode};
 use crate::{
     cluster::{
+        describe,
         weather::{MACHINE_DELAY, MACHINE_FATE},
         wire::Wire,
     },
@@ -51,6 +52,9 @@ impl EngineNode {
         }
         let rate = self.config.weather.machines().as_per_million();
         let fate = ctx.choose(MACHINE_FATE, ctx.node(), &[3_000_000 - 3 * rate.min(999_999), rate, rate, rate]);
+        let label = ["machine", "machine message lost", "machine message doubled", "machine message late"];
+        let digest = envelope.sequence;
+        ctx.trace(label[fate.min(3)], digest, |out| describe::machine(&envelope, out));
         match fate {
             0 => self.inbox.push_back(envelope),
             1 => {}

@@ -49,6 +49,8 @@ pub struct WorkerConfig {
     pub builds: Rc<Vec<Rc<Registry>>>,
     /// The one that this worker runs when it starts next.
     pub build: Rc<Cell<usize>>,
+    /// The build that is deployed last. An older one may meet runs of a newer one in a rollout, and hands them on.
+    pub last_build: usize,
     /// The activity code.
     pub activities: Rc<BTreeMap<String, ActivityFn>>,
     /// What it polls.

@@ -100,7 +100,11 @@ impl WorkerNode {
     }
 
     fn work(&mut self, ctx: &mut Ctx<'_, Wire>, fetch: Fetch) {
-        let Fetch { task, events, whole } = fetch;
+        let Fetch { task, mut events, whole } = fetch;
+        if task.started_event_id > 0 {
+            // History that was fetched may have gone on since the task was started.
+            events.retain(|event| event.event_id <= task.started_event_id);
+        }
         let execution = task.workflow_execution.clone().unwrap_or_default();
         let id = (execution.workflow_id, execution.run_id);
         let chance = ctx.chance().clone();
@@ -124,7 +128,9 @@ impl WorkerNode {
                 self.completed(ctx, id, task, run, completion);
             }
             TaskOutcome::Failed { cause, failure, nondeterminism } => {
-                if let Some(what) = nondeterminism {
+                if let Some(what) = nondeterminism
+                    && self.build == self.config.last_build
+                {
                     self.see_nondeterminism(ctx, &id, &what.to_string());
                 }
                 if let Some(query) = &task.query {
