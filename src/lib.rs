@@ -50,7 +50,7 @@ fn main_with(suite: &Suite, args: Vec<OsString>, engine: Engine) -> Exit {
         Err(error) => return refused(&error),
     };
     batch::quiet_panics();
-    let console = report::Console::new(&program);
+    let console = report::Console::new(&program, Box::new(anstream::stdout()));
     let context = command::Context { suite, engine, console: &console, program: &program };
     match command::run(&context, cli) {
         Ok(exit) => exit,
@@ -60,6 +60,9 @@ fn main_with(suite: &Suite, args: Vec<OsString>, engine: Engine) -> Exit {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
 
 /// What clap has to say: help on stdout, a refusal on stderr.
 fn refused(error: &clap::Error) -> Exit {

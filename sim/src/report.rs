@@ -141,14 +141,4 @@ impl Coverage {
             }
         }
     }
-
-    /// What was declared and never happened, as `kind name`.
-    pub fn never_exercised(&self) -> Vec<String> {
-        let all = [("check", &self.checks), ("fault", &self.faults), ("operation", &self.operations)];
-        let zeros = all.into_iter().flat_map(|(kind, counts)| {
-            let zeros = counts.iter().filter(|(_, count)| **count == 0);
-            zeros.map(move |(name, _)| format!("{kind} {name}"))
-        });
-        zeros.collect()
-    }
 }

@@ -49,7 +49,8 @@ impl Seeds {
 pub(super) struct Campaign<'a> {
     pub(super) context: &'a Context<'a>,
     pub(super) run: &'a RunArgs,
-    pub(super) command: &'static str,
+    /// Whether these are all scenarios that are registered.
+    pub(super) everything: bool,
 }
 
 /// How many threads run seeds.
@@ -84,6 +85,9 @@ impl Campaign<'_> {
                 summary.worsen(Exit::Interrupted);
                 break;
             }
+        }
+        if self.everything && !summary.totals.interrupted {
+            summary.note_idle_checkers();
         }
         let elapsed = begun.elapsed();
         summary.finish(elapsed);
@@ -135,7 +139,7 @@ impl Campaign<'_> {
         }
         summary.totals.scenarios += 1;
         if ended == Ended::Done {
-            summary.note_idle(name, known.seeds, &known.coverage);
+            summary.note_idle(&target.scenario, known.seeds, &known.coverage);
         }
         self.tell(target, &known, summary)?;
         Ok(ended)

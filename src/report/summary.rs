@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use steadfast_sim::report::{Coverage, Verdict};
-use steadfast_sim::scenario::duration_text;
+use steadfast_sim::report::{Counts, Coverage, Verdict};
+use steadfast_sim::scenario::{Scenario, duration_text};
 
 use super::json::{Totals, millis};
 use super::{BAD, BOLD, DIM, GOOD, counted, grouped};
@@ -20,6 +20,12 @@ pub(crate) struct Summary {
     pub(crate) coverage: Coverage,
     pub(crate) totals: Totals,
     pub(crate) exit: Exit,
+    /// Whether some scenario ran too few seeds to say what was never exercised.
+    few: bool,
+}
+
+fn idle(counts: &Counts) -> impl Iterator<Item = &str> {
+    counts.iter().filter(|(_, count)| **count == 0).map(|(name, _)| &**name)
 }
 
 impl Summary {
@@ -50,19 +56,44 @@ impl Summary {
     }
 
     /// Notes what a scenario declares and never exercised, if enough seeds ran.
-    pub(crate) fn note_idle(&mut self, scenario: &str, seeds: u64, coverage: &Coverage) {
+    pub(crate) fn note_idle(&mut self, scenario: &Scenario, seeds: u64, coverage: &Coverage) {
         if seeds < ENOUGH {
+            self.few = true;
             return;
         }
-        for what in coverage.never_exercised() {
-            self.totals.never_exercised.push(format!("{scenario}: {what}"));
-            self.worsen(Exit::NeverExercised);
+        let expectations = scenario.expect.iter().map(|expectation| &expectation.name);
+        let declared: Vec<_> = expectations.chain(&scenario.invariants).collect();
+        for (kind, counts, all) in [
+            ("check", &coverage.checks, false),
+            ("fault", &coverage.faults, true),
+            ("operation", &coverage.operations, true),
+        ] {
+            for name in idle(counts).filter(|name| all || declared.iter().any(|it| it == name)) {
+                self.never(format!("{}: {kind} {name}", scenario.name));
+            }
         }
+    }
+
+    /// Notes which checkers never had something to check in any scenario, if enough seeds of all of
+    /// them ran. In one scenario they need not: not every scenario asks queries.
+    pub(crate) fn note_idle_checkers(&mut self) {
+        if self.few {
+            return;
+        }
+        let idle: Vec<_> = idle(&self.coverage.checks).map(|name| format!("checker {name}")).collect();
+        for what in idle {
+            self.never(what);
+        }
+    }
+
+    fn never(&mut self, what: String) {
+        self.totals.never_exercised.push(what);
+        self.worsen(Exit::NeverExercised);
     }
 
     /// Completes the totals.
     pub(crate) fn finish(&mut self, elapsed: Duration) {
-        let named = |counts: &steadfast_sim::report::Counts| {
+        let named = |counts: &Counts| {
             counts.iter().map(|(name, count)| (name.to_string(), *count)).collect()
         };
         self.totals.events = self.coverage.events;

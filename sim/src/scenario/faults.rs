@@ -7,7 +7,7 @@ use toml::de::DeValue;
 
 use super::mistake::{Log, did_you_mean};
 use super::read::{Item, Table};
-use super::{ClusterFault, FaultConfig};
+use super::{ClusterFault, FaultConfig, StoreKind};
 use crate::kernel::{FaultClass, FaultPlan, Rate, Shape};
 
 const fn million(rate: u32) -> Rate {
@@ -72,8 +72,30 @@ impl FaultConfig {
     }
 }
 
-/// Reads the table; without one there is a storm.
-pub(super) fn read(log: &mut Log, item: Option<Item<'_>>) -> FaultConfig {
+/// What only a disk can suffer.
+const OF_DISKS: &[FaultClass] = &[
+    FaultClass::DiskLatency,
+    FaultClass::DiskStall,
+    FaultClass::WriteError,
+    FaultClass::SyncError,
+    FaultClass::LostWrites,
+    FaultClass::TornWrites,
+    FaultClass::DiskFull,
+    FaultClass::BitRot,
+    FaultClass::Misdirect,
+];
+
+/// Reads the table; without one there is a storm. A store without a disk has no faults of disks.
+pub(super) fn read(log: &mut Log, item: Option<Item<'_>>, store: StoreKind) -> FaultConfig {
+    let mut config = read_table(log, item);
+    if store == StoreKind::Memory {
+        let plan = OF_DISKS.iter().fold(config.plan, |plan, class| plan.with(*class, Rate::OFF));
+        config.plan = plan;
+    }
+    config
+}
+
+fn read_table(log: &mut Log, item: Option<Item<'_>>) -> FaultConfig {
     let Some(mut table) = item.and_then(|item| item.table(log, "[faults]")) else {
         return FaultConfig::storm();
     };

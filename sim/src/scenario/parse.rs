@@ -94,7 +94,7 @@ impl Parser<'_, '_> {
         let services = root.take("services");
         let services = self.services(services);
         let faults = root.take("faults");
-        let faults = faults::read(self.log, faults);
+        let faults = faults::read(self.log, faults, world.store);
         let invariants = root.take("invariants");
         let invariants = self.invariants(invariants);
         let expect = root.take("expect");

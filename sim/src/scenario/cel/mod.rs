@@ -15,7 +15,9 @@ use cel::{Context, ExecutionError, Program, Value};
 
 pub use types::{FUNCTIONS, FieldDoc, Shape, VARIABLES};
 
-use super::view::View;
+use super::ClusterFault;
+use super::view::{FaultsView, View};
+use crate::kernel::FaultClass;
 
 /// A checked expression that is true or false.
 #[derive(Clone)]
@@ -108,17 +110,28 @@ impl Facts<'_> {
     pub(super) fn of(view: &View) -> Self {
         let mut context = Context::default();
         context.add_function("sum", sum).expect("the standard library has no such function");
+        let faults = with_every_class(&view.faults);
         for (name, value) in [
             ("runs", cel::to_value(&view.runs)),
             ("ledger", cel::to_value(&view.ledger)),
             ("time", cel::to_value(view.time)),
-            ("faults", cel::to_value(&view.faults)),
+            ("faults", cel::to_value(&faults)),
         ] {
             let value = value.expect("a view has only text keys, so it has a value");
             context.add_variable_from_value(name, value);
         }
         Self(context)
     }
+}
+
+/// A class that is off in a run struck 0 times.
+fn with_every_class(faults: &FaultsView) -> FaultsView {
+    let mut faults = faults.clone();
+    let kernel = FaultClass::ALL.iter().map(|class| class.name());
+    for name in kernel.chain(ClusterFault::ALL.iter().map(|fault| fault.name())) {
+        faults.by_class.entry(name.to_owned()).or_default();
+    }
+    faults
 }
 
 /// The sum of a list of numbers.
