@@ -89,8 +89,21 @@ impl Process<Ball> for Sleeper {
     fn on_message(&mut self, _: &mut Ctx<'_, Ball>, _: Peer, _: Ball) {}
 }
 
-fn game(chance: Chance, latency: Rate, conversations: u64, rounds: u64) -> World<Ball> {
-    let plan = FaultPlan::calm().with(FaultClass::Latency, latency);
+/// Which latency class is on, and whether messages of a link keep their order.
+const NETWORKS: [(&str, &[FaultClass]); 3] = [
+    ("fixed latency", &[]),
+    ("drawn latency", &[FaultClass::Latency]),
+    (
+        "drawn latency, any order",
+        &[FaultClass::Latency, FaultClass::Reorder],
+    ),
+];
+
+fn game(chance: Chance, on: &[FaultClass], conversations: u64, rounds: u64) -> World<Ball> {
+    let calm = FaultPlan::calm();
+    let plan = on
+        .iter()
+        .fold(calm, |plan, class| plan.with(*class, Rate::ALWAYS));
     let mut world = World::new(WorldConfig::new(chance, plan));
     world.add_node("a", move |_| Server {
         to: NodeId(1),
@@ -98,7 +111,7 @@ fn game(chance: Chance, latency: Rate, conversations: u64, rounds: u64) -> World
         rounds,
     });
     world.add_node("b", |_| Returner);
-    if !latency.is_off() {
+    if !on.is_empty() {
         world.storm();
     }
     world
@@ -138,14 +151,11 @@ fn per_cpu_second(mut work: impl FnMut(u64) -> u64) -> f64 {
 }
 
 fn main() {
-    for (name, latency) in [
-        ("fixed latency", Rate::OFF),
-        ("drawn latency", Rate::ALWAYS),
-    ] {
+    for (name, on) in NETWORKS {
         for conversations in [1, 100, 1000] {
             let rounds = 500_000 / conversations;
             let rate = per_cpu_second(|seed| {
-                let mut world = game(Chance::seeded(seed), latency, conversations, rounds);
+                let mut world = game(Chance::seeded(seed), on, conversations, rounds);
                 world.run();
                 black_box(world.hash());
                 2 * conversations * (rounds + 1)
@@ -156,13 +166,10 @@ fn main() {
             );
         }
     }
-    for (name, latency) in [
-        ("fixed latency", Rate::OFF),
-        ("drawn latency", Rate::ALWAYS),
-    ] {
+    for (name, on) in NETWORKS {
         let rate = per_cpu_second(|seed| {
             (0..1000).for_each(|i| {
-                let mut world = game(Chance::seeded(seed * 1000 + i), latency, 1, 9);
+                let mut world = game(Chance::seeded(seed * 1000 + i), on, 1, 9);
                 world.run();
                 black_box(world.hash());
             });

@@ -14,7 +14,7 @@ use crate::{
     },
     kernel::{Chance, FaultPlan, Swarm, Time, TraceBuffer, World, WorldConfig},
     report::{Choices, Counts, Coverage, Failure, Options, RunReport},
-    scenario::{FaultsView, Scenario, TimeView, View},
+    scenario::{FaultsView, Scenario, TimeView, View, judge},
     suite::{Findings, Suite},
 };
 
@@ -161,6 +161,17 @@ fn report(
         checks.insert(Cow::Owned(name.clone()), findings.checked);
         failures.extend(findings.wrong.into_iter().map(|message| Failure {
             checker: Cow::Owned(name.clone()),
+            message,
+            at,
+            seq: 0,
+            workflow_id: None,
+        }));
+    }
+    for judged in judge(&scenario.expect, view) {
+        let count = checks.entry(Cow::Owned(judged.name.clone())).or_default();
+        *count += u64::from(judged.applied);
+        failures.extend(judged.wrong.map(|message| Failure {
+            checker: Cow::Owned(judged.name),
             message,
             at,
             seq: 0,

@@ -34,16 +34,18 @@ compare() {
 }
 
 record
-# On a machine that is busy with something else, a worker may be late and events change places.
-# What is different twice is different.
-if ! verdict=$(compare); then
-    echo "interop: once more: $verdict" >&2
+# On a machine that is busy with something else the server loses workflow tasks that it is slow to
+# start, and a worker may be late. So what differs is recorded again, with less at a time, and only
+# what differs every time is different.
+for jobs in 4 2; do
+    verdict=$(compare) && break
+    echo "interop: once more, $jobs at a time: $verdict" >&2
     # Word splitting is meant: one argument per case.
     # shellcheck disable=SC2086
-    STEADFAST_INTEROP_JOBS=4 record $verdict
-    verdict=$(compare) || {
-        echo "interop: FAILED, these differ twice: $verdict" >&2
-        exit 1
-    }
-fi
+    STEADFAST_INTEROP_JOBS=$jobs record $verdict
+done
+verdict=$(compare) || {
+    echo "interop: FAILED, these always differ: $verdict" >&2
+    exit 1
+}
 echo "interop: $verdict"

@@ -76,7 +76,10 @@ enum Work {
     Claim(Box<Claim>),
     Outbox(Box<OutboxItem>),
     OutboxAnswer(Box<OutboxAnswer>),
+    /// Time may have done something.
     Tick,
+    /// It has just been loaded: offer what waits, find the deadline. Nothing is decided.
+    Adopt,
 }
 
 /// What work on one execution leaves for the shard to do.
@@ -205,7 +208,7 @@ impl Shard {
         };
         let current = loaded.execution.current.clone()?;
         let mut effects = Effects::new(self.id, self.epoch);
-        let mut ids = IdSource::new(Entropy::default());
+        let mut ids = IdSource::new(Entropy::default(), key);
         let tx = Tx::open(
             self.high,
             key,
@@ -360,7 +363,7 @@ impl Shard {
             .insert(key.clone(), Slot::Loaded(Box::new(loaded)));
         self.loaded += 1;
         self.resend_outbox_of(key, effects);
-        self.perform(key, Entropy::default(), Work::Tick, now, effects);
+        self.perform(key, Entropy::default(), Work::Adopt, now, effects);
         for (entropy, work) in waiting {
             self.perform(key, entropy, work, now, effects);
         }
@@ -376,7 +379,6 @@ impl Shard {
     }
 
     fn tick(&mut self, entropy: Entropy, now: Now, effects: &mut Effects) {
-        let mut salt = 0_u8;
         while let Some((at, key)) = self.deadlines.first().cloned() {
             if at > self.high {
                 break;
@@ -390,15 +392,7 @@ impl Shard {
             {
                 *deadline = None;
             }
-            // Each execution of one tick derives its ids from entropy of its own.
-            let mut own = entropy;
-            own.0[0] ^= salt;
-            own.0[1] ^= u8::try_from(
-                crate::ids::stable_hash(&[key.namespace.as_str(), key.workflow_id.as_str()]) & 0xff,
-            )
-            .expect("a byte");
-            salt = salt.wrapping_add(1);
-            self.work(key, own, Work::Tick, now, effects);
+            self.work(key, entropy, Work::Tick, now, effects);
         }
         if self.resend_at.is_some_and(|at| now.mono >= at) {
             self.resend_at = None;
@@ -456,7 +450,7 @@ impl Shard {
             now: self.high,
             shards: self.shards,
             key,
-            ids: IdSource::new(entropy),
+            ids: IdSource::new(entropy, key),
             effects,
             messages: Vec::new(),
         };
@@ -588,6 +582,11 @@ impl Step<'_> {
                 }
             }
             Work::OutboxAnswer(answer) => self.outbox_answer(loaded, &answer),
+            Work::Adopt => {
+                if let Some(tx) = self.current(loaded) {
+                    tx.finish();
+                }
+            }
             Work::Tick => {
                 if let Some(mut tx) = self.current(loaded) {
                     tx.fire_due();

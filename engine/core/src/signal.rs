@@ -6,6 +6,7 @@
 //! | open, same request id | taken already | taken already | – |
 //! | open, cancel requested | `…Signaled` | taken already | `…Terminated` |
 //! | open, a close command must win | refused as busy | `…CancelRequested` | `…Terminated` |
+//! | closed, same request id | taken already | nothing to do | – |
 //! | closed | not found | nothing to do | not found |
 // temporal: service/history/api/{signalworkflow,requestcancelworkflow,terminateworkflow}/api.go.
 
@@ -64,11 +65,11 @@ impl Tx<'_> {
 
     /// Takes a signal, once per request id.
     pub(crate) fn signal(&mut self, signal: Signal) -> Result<(), Rejection> {
-        if !self.run.is_open() {
-            return Err(already_completed());
-        }
         if self.run.signal_requests.contains(&signal.request_id) {
             return Ok(());
+        }
+        if !self.run.is_open() {
+            return Err(already_completed());
         }
         if self.run.closing_attempted && self.task_started() {
             return Err(Rejection::ResourceExhausted(

@@ -4,7 +4,7 @@
 //! for the started workflow task to end, [`Tx::record`] changes what is kept beside the history. [`Tx::finish`] puts
 //! the rules of the end of a transaction into effect: flush, schedule a workflow task, bound the buffer.
 
-use std::mem;
+use std::{collections::BTreeMap, mem};
 
 use bytes::Bytes;
 use prost::Message as _;
@@ -19,7 +19,7 @@ use crate::{
     chain::Ending,
     effect::{Effect, Effects, Rejection, Reply, ReplyTo},
     execution::{Buffered, Execution, Run},
-    ids::{EventId, ExecutionKey, RunId, RunKey, TaskQueueName},
+    ids::{EventId, ExecutionKey, RunId, RunKey, TaskQueueName, stable_hash},
     input::Entropy,
     limits::{MAX_BUFFERED_BYTES, MAX_BUFFERED_EVENTS, MAX_HISTORY_BYTES, MAX_HISTORY_EVENTS},
     message::{Message, Offer, OutboxWork, QueueKey, TaskKind, TaskRef},
@@ -33,12 +33,19 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct IdSource {
     entropy: Entropy,
+    /// Several executions may be worked on in one step: each has ids of its own.
+    execution: u64,
     made: u32,
 }
 
 impl IdSource {
-    pub(crate) fn new(entropy: Entropy) -> Self {
-        Self { entropy, made: 0 }
+    pub(crate) fn new(entropy: Entropy, key: &ExecutionKey) -> Self {
+        let execution = stable_hash(&[key.namespace.as_str(), key.workflow_id.as_str()]);
+        Self {
+            entropy,
+            execution,
+            made: 0,
+        }
     }
 
     /// A version 4 UUID.
@@ -46,6 +53,7 @@ impl IdSource {
         use std::hash::Hasher as _;
         self.made += 1;
         let mut hasher = SipHasher13::new_with_key(&self.entropy.0);
+        hasher.write_u64(self.execution);
         hasher.write_u32(self.made);
         let hash = hasher.finish128();
         let (high, low) = (hash.h1, hash.h2);
@@ -84,6 +92,8 @@ pub(crate) struct Tx<'a> {
     pub(crate) wants_task: bool,
     /// Even if the first workflow task is delayed.
     pub(crate) wants_task_now: bool,
+    /// What waits for a poller may have changed.
+    offers_stale: bool,
 }
 
 impl<'a> Tx<'a> {
@@ -129,6 +139,7 @@ impl<'a> Tx<'a> {
             buffered_in_log,
             wants_task: false,
             wants_task_now: false,
+            offers_stale: false,
         }
     }
 
@@ -147,6 +158,7 @@ impl<'a> Tx<'a> {
 
     /// Changes what is kept beside the history.
     pub(crate) fn record(&mut self, record: Record) {
+        self.offers_stale |= matches!(record, Record::WorkflowTask(_) | Record::Activity(..));
         self.run.apply(&record);
         self.log(record);
     }
@@ -190,6 +202,7 @@ impl<'a> Tx<'a> {
         number(&mut event, id);
         let bytes = Bytes::from(event.encode_to_vec());
         self.run.apply_event(&event, bytes.len());
+        self.offers_stale |= !self.run.is_open();
         self.log(Record::Event(bytes));
         id
     }
@@ -299,39 +312,48 @@ impl<'a> Tx<'a> {
 
     /// Makes what matching is offered agree with what waits for a poller, and finds the next deadline.
     fn sync_offers(&mut self) {
-        let (activities, next_attempt) = self.waiting_activities();
-        let mut wanted = Vec::with_capacity(activities.len() + 1);
-        wanted.extend(
-            self.waiting_task()
-                .map(|(task, sticky)| self.task_offer(task, sticky)),
-        );
-        wanted.extend(activities.into_iter().map(|task| self.activity_offer(task)));
-        let gone: Vec<_> = self
-            .volatile
-            .offers
-            .keys()
-            .filter(|task| !wanted.iter().any(|offer| offer.task == **task))
-            .cloned()
-            .collect();
-        for task in gone {
-            self.volatile.offers.remove(&task);
-            self.volatile.new_messages.push(Message::Withdraw(task));
-        }
-        for offer in wanted {
-            if !self.volatile.offers.contains_key(&offer.task) {
-                let message = Message::Offer(Box::new(offer.clone()));
-                self.volatile.new_messages.push(message);
-                self.volatile.offers.insert(
-                    offer.task.clone(),
-                    Offered {
-                        offer,
-                        taken: false,
-                    },
-                );
-            }
+        let attempt_due = self.volatile.next_attempt.is_some_and(|at| at <= self.now);
+        if self.offers_stale || attempt_due || !self.volatile.synced {
+            self.volatile.synced = true;
+            self.offer_what_waits();
         }
         let due = self.next_due().map(|(at, _)| at);
-        self.volatile.deadline = due.into_iter().chain(next_attempt).min();
+        self.volatile.deadline = due.into_iter().chain(self.volatile.next_attempt).min();
+    }
+
+    fn offer_what_waits(&mut self) {
+        let (activities, next_attempt) = self.waiting_activities();
+        self.volatile.next_attempt = next_attempt;
+        let task = self
+            .waiting_task()
+            .map(|(task, sticky)| self.task_offer(task, sticky));
+        let activities = activities.into_iter().map(|task| self.activity_offer(task));
+        let wanted: BTreeMap<_, _> = task
+            .into_iter()
+            .chain(activities)
+            .map(|offer| (offer.task.clone(), offer))
+            .collect();
+        let Volatile {
+            offers,
+            new_messages,
+            ..
+        } = &mut *self.volatile;
+        offers.retain(|task, _| {
+            let waits = wanted.contains_key(task);
+            if !waits {
+                new_messages.push(Message::Withdraw(task.clone()));
+            }
+            waits
+        });
+        for (task, offer) in wanted {
+            offers.entry(task).or_insert_with(|| {
+                new_messages.push(Message::Offer(Box::new(offer.clone())));
+                Offered {
+                    offer,
+                    taken: false,
+                }
+            });
+        }
     }
 
     fn queue(&self, kind: TaskKind, name: TaskQueueName) -> QueueKey {

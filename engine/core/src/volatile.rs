@@ -20,6 +20,10 @@ pub(crate) struct Volatile {
     pub(crate) queries: Vec<BufferedQuery>,
     /// Callers that wait for more history.
     pub(crate) waiters: Vec<HistoryWaiter>,
+    /// Whether `offers` has been filled since the execution was loaded.
+    pub(crate) synced: bool,
+    /// When the next activity attempt that is not due yet will be.
+    pub(crate) next_attempt: Option<Timestamp>,
     /// The next deadline of the current run.
     pub(crate) deadline: Option<Timestamp>,
     /// Messages of this step for matching.

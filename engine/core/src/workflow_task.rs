@@ -451,7 +451,8 @@ impl Tx<'_> {
         for command in &request.commands {
             forced |= self.command(command.clone()?, completed, &request.identity)?;
         }
-        let wanted = forced || !self.run.buffered.is_empty();
+        let same_run = self.run.run_id == request.token.run.run_id;
+        let wanted = same_run && (forced || !self.run.buffered.is_empty());
         let heartbeat = request.force_new_task && request.commands.is_empty();
         Ok((self.run.is_open() && wanted).then(|| {
             if heartbeat {
@@ -493,7 +494,6 @@ impl Tx<'_> {
         reply_to: ReplyTo,
     ) {
         self.answer_queries(request.token.started, &request.query_results);
-        self.wants_task = false;
         let mut next_task = None;
         if let Some(original) = next {
             self.schedule_task(1, original);

@@ -93,8 +93,16 @@ fn activities(count: u32) -> History {
 fn cpu_ticks() -> io::Result<u64> {
     let stat = fs::read_to_string("/proc/self/stat")?;
     // The command name before it may hold spaces; user and system time are fields 14 and 15.
-    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
-    Ok(fields.skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum())
+    let fields = stat
+        .rsplit(')')
+        .next()
+        .unwrap_or_default()
+        .split_whitespace();
+    Ok(fields
+        .skip(11)
+        .take(2)
+        .filter_map(|field| field.parse::<u64>().ok())
+        .sum())
 }
 
 /// Events per second of CPU time that `step`, working on so many events, achieves.
@@ -113,13 +121,18 @@ fn rate(events: usize, mut step: impl FnMut() -> io::Result<()>) -> io::Result<u
 }
 
 fn main() -> io::Result<()> {
-    let count = std::env::args().nth(1).and_then(|arg| arg.parse().ok()).unwrap_or(10_000);
+    let count = std::env::args()
+        .nth(1)
+        .and_then(|arg| arg.parse().ok())
+        .unwrap_or(10_000);
     let mut registry = Registry::default();
     registry.register::<Timers>().register::<Activities>();
     let mut out = io::stdout().lock();
     for (name, history) in [("timers", timers(count)), ("activities", activities(count))] {
         let replay = |history: &History| {
-            replay_history(&registry, history).map(drop).map_err(io::Error::other)
+            replay_history(&registry, history)
+                .map(drop)
+                .map_err(io::Error::other)
         };
         let events = history.events.len();
         let bytes = history.encode_to_vec();

@@ -78,6 +78,106 @@ pub(crate) fn is_ignorable(event: &HistoryEvent) -> bool {
             ))
 }
 
+/// The type that attributes belong to.
+pub(crate) fn type_of(attributes: &Attributes) -> EventType {
+    use Attributes as A;
+    use EventType as E;
+    match attributes {
+        A::WorkflowExecutionStartedEventAttributes(_) => E::WorkflowExecutionStarted,
+        A::WorkflowExecutionCompletedEventAttributes(_) => E::WorkflowExecutionCompleted,
+        A::WorkflowExecutionFailedEventAttributes(_) => E::WorkflowExecutionFailed,
+        A::WorkflowExecutionTimedOutEventAttributes(_) => E::WorkflowExecutionTimedOut,
+        A::WorkflowTaskScheduledEventAttributes(_) => E::WorkflowTaskScheduled,
+        A::WorkflowTaskStartedEventAttributes(_) => E::WorkflowTaskStarted,
+        A::WorkflowTaskCompletedEventAttributes(_) => E::WorkflowTaskCompleted,
+        A::WorkflowTaskTimedOutEventAttributes(_) => E::WorkflowTaskTimedOut,
+        A::WorkflowTaskFailedEventAttributes(_) => E::WorkflowTaskFailed,
+        A::ActivityTaskScheduledEventAttributes(_) => E::ActivityTaskScheduled,
+        A::ActivityTaskStartedEventAttributes(_) => E::ActivityTaskStarted,
+        A::ActivityTaskCompletedEventAttributes(_) => E::ActivityTaskCompleted,
+        A::ActivityTaskFailedEventAttributes(_) => E::ActivityTaskFailed,
+        A::ActivityTaskTimedOutEventAttributes(_) => E::ActivityTaskTimedOut,
+        A::TimerStartedEventAttributes(_) => E::TimerStarted,
+        A::TimerFiredEventAttributes(_) => E::TimerFired,
+        A::ActivityTaskCancelRequestedEventAttributes(_) => E::ActivityTaskCancelRequested,
+        A::ActivityTaskCanceledEventAttributes(_) => E::ActivityTaskCanceled,
+        A::TimerCanceledEventAttributes(_) => E::TimerCanceled,
+        A::MarkerRecordedEventAttributes(_) => E::MarkerRecorded,
+        A::WorkflowExecutionSignaledEventAttributes(_) => E::WorkflowExecutionSignaled,
+        A::WorkflowExecutionTerminatedEventAttributes(_) => E::WorkflowExecutionTerminated,
+        A::WorkflowExecutionCancelRequestedEventAttributes(_) => {
+            E::WorkflowExecutionCancelRequested
+        }
+        A::WorkflowExecutionCanceledEventAttributes(_) => E::WorkflowExecutionCanceled,
+        A::RequestCancelExternalWorkflowExecutionInitiatedEventAttributes(_) => {
+            E::RequestCancelExternalWorkflowExecutionInitiated
+        }
+        A::RequestCancelExternalWorkflowExecutionFailedEventAttributes(_) => {
+            E::RequestCancelExternalWorkflowExecutionFailed
+        }
+        A::ExternalWorkflowExecutionCancelRequestedEventAttributes(_) => {
+            E::ExternalWorkflowExecutionCancelRequested
+        }
+        A::WorkflowExecutionContinuedAsNewEventAttributes(_) => E::WorkflowExecutionContinuedAsNew,
+        A::StartChildWorkflowExecutionInitiatedEventAttributes(_) => {
+            E::StartChildWorkflowExecutionInitiated
+        }
+        A::StartChildWorkflowExecutionFailedEventAttributes(_) => {
+            E::StartChildWorkflowExecutionFailed
+        }
+        A::ChildWorkflowExecutionStartedEventAttributes(_) => E::ChildWorkflowExecutionStarted,
+        A::ChildWorkflowExecutionCompletedEventAttributes(_) => E::ChildWorkflowExecutionCompleted,
+        A::ChildWorkflowExecutionFailedEventAttributes(_) => E::ChildWorkflowExecutionFailed,
+        A::ChildWorkflowExecutionCanceledEventAttributes(_) => E::ChildWorkflowExecutionCanceled,
+        A::ChildWorkflowExecutionTimedOutEventAttributes(_) => E::ChildWorkflowExecutionTimedOut,
+        A::ChildWorkflowExecutionTerminatedEventAttributes(_) => {
+            E::ChildWorkflowExecutionTerminated
+        }
+        A::SignalExternalWorkflowExecutionInitiatedEventAttributes(_) => {
+            E::SignalExternalWorkflowExecutionInitiated
+        }
+        A::SignalExternalWorkflowExecutionFailedEventAttributes(_) => {
+            E::SignalExternalWorkflowExecutionFailed
+        }
+        A::ExternalWorkflowExecutionSignaledEventAttributes(_) => {
+            E::ExternalWorkflowExecutionSignaled
+        }
+        A::UpsertWorkflowSearchAttributesEventAttributes(_) => E::UpsertWorkflowSearchAttributes,
+        A::WorkflowExecutionUpdateAcceptedEventAttributes(_) => E::WorkflowExecutionUpdateAccepted,
+        A::WorkflowExecutionUpdateRejectedEventAttributes(_) => E::WorkflowExecutionUpdateRejected,
+        A::WorkflowExecutionUpdateCompletedEventAttributes(_) => {
+            E::WorkflowExecutionUpdateCompleted
+        }
+        A::WorkflowPropertiesModifiedExternallyEventAttributes(_) => {
+            E::WorkflowPropertiesModifiedExternally
+        }
+        A::ActivityPropertiesModifiedExternallyEventAttributes(_) => {
+            E::ActivityPropertiesModifiedExternally
+        }
+        A::WorkflowPropertiesModifiedEventAttributes(_) => E::WorkflowPropertiesModified,
+        A::WorkflowExecutionUpdateAdmittedEventAttributes(_) => E::WorkflowExecutionUpdateAdmitted,
+        A::NexusOperationScheduledEventAttributes(_) => E::NexusOperationScheduled,
+        A::NexusOperationStartedEventAttributes(_) => E::NexusOperationStarted,
+        A::NexusOperationCompletedEventAttributes(_) => E::NexusOperationCompleted,
+        A::NexusOperationFailedEventAttributes(_) => E::NexusOperationFailed,
+        A::NexusOperationCanceledEventAttributes(_) => E::NexusOperationCanceled,
+        A::NexusOperationTimedOutEventAttributes(_) => E::NexusOperationTimedOut,
+        A::NexusOperationCancelRequestedEventAttributes(_) => E::NexusOperationCancelRequested,
+        A::WorkflowExecutionOptionsUpdatedEventAttributes(_) => E::WorkflowExecutionOptionsUpdated,
+        A::NexusOperationCancelRequestCompletedEventAttributes(_) => {
+            E::NexusOperationCancelRequestCompleted
+        }
+        A::NexusOperationCancelRequestFailedEventAttributes(_) => {
+            E::NexusOperationCancelRequestFailed
+        }
+        A::WorkflowExecutionPausedEventAttributes(_) => E::WorkflowExecutionPaused,
+        A::WorkflowExecutionUnpausedEventAttributes(_) => E::WorkflowExecutionUnpaused,
+        A::WorkflowExecutionTimeSkippingTransitionedEventAttributes(_) => {
+            E::WorkflowExecutionTimeSkippingTransitioned
+        }
+    }
+}
+
 /// The event that began the operation which this event reports on.
 pub(crate) fn initiating_id(event: &HistoryEvent) -> Option<i64> {
     use Attributes as A;
@@ -114,9 +214,14 @@ pub(crate) fn initiating_id(event: &HistoryEvent) -> Option<i64> {
 }
 
 /// The type's name as in Temporal's documentation: `TimerStarted`.
+pub(crate) fn name_of(kind: EventType) -> String {
+    camel(kind.as_str_name(), "EVENT_TYPE_")
+}
+
+/// The name of the event's type.
 pub(crate) fn type_name(event: &HistoryEvent) -> String {
     match EventType::try_from(event.event_type) {
-        Ok(kind) => camel(kind.as_str_name(), "EVENT_TYPE_"),
+        Ok(kind) => name_of(kind),
         Err(_) => format!("unknown event type {}", event.event_type),
     }
 }

@@ -66,7 +66,7 @@ use crate::language::{
 #[derive(Debug, Clone)]
 pub(crate) struct Fault {
     pub(crate) cause: WorkflowTaskFailedCause,
-    pub(crate) failure: Failure,
+    pub(crate) failure: Box<Failure>,
 }
 
 impl Fault {
@@ -74,14 +74,14 @@ impl Fault {
     pub(crate) fn code(message: impl Into<String>) -> Self {
         Self {
             cause: WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure,
-            failure: application_failure(message.into()),
+            failure: Box::new(application_failure(message.into())),
         }
     }
 
     fn nondeterministic_future() -> Self {
         Self {
             cause: WorkflowTaskFailedCause::NonDeterministicError,
-            failure: application_failure(NON_SDK_WAKE.to_owned()),
+            failure: Box::new(application_failure(NON_SDK_WAKE.to_owned())),
         }
     }
 }
@@ -111,11 +111,10 @@ pub(crate) struct Place {
 pub(crate) type Factory = fn(Place, Initialize) -> Result<Instance, Fault>;
 
 /// Makes an instance of `W`; a [`Factory`] once `W` is fixed.
-pub(crate) fn instantiate<W>(place: Place, initialize: Initialize) -> Result<Instance, Fault>
-where
-    W: WorkflowImplementation,
-    <W::Run as WorkflowDefinition>::Input: Send,
-{
+pub(crate) fn instantiate<W: Workflow>(
+    place: Place,
+    initialize: Initialize,
+) -> Result<Instance, Fault> {
     let sink = Rc::new(Sink::default());
     let initialize_workflow = sdk_initialize(initialize)?;
     let arguments = initialize_workflow.arguments.clone();
@@ -138,7 +137,7 @@ where
     let woken = Arc::new(WakeTrap::default());
     Ok(Instance {
         run_id,
-        code,
+        code: Some(code),
         sink,
         context,
         waker: Waker::from(Arc::clone(&woken)),
@@ -147,8 +146,14 @@ where
     })
 }
 
+/// A workflow written with the official SDK's macros: everything `#[workflow]` and `#[workflow_methods]` accept, with an
+/// input that can be sent between threads.
+pub trait Workflow: WorkflowImplementation<Run: WorkflowDefinition<Input: Send>> {}
+
+impl<W> Workflow for W where W: WorkflowImplementation<Run: WorkflowDefinition<Input: Send>> {}
+
 /// The name that the macros gave `W`.
-pub(crate) fn workflow_name<W: WorkflowImplementation>() -> &'static str {
+pub(crate) fn workflow_name<W: Workflow>() -> &'static str {
     W::name()
 }
 
@@ -186,7 +191,8 @@ impl Wake for WakeTrap {
 /// One live workflow execution.
 pub(crate) struct Instance {
     run_id: String,
-    code: Box<dyn WorkflowInstance>,
+    /// None only while dropping.
+    code: Option<Box<dyn WorkflowInstance>>,
     sink: Rc<Sink>,
     context: BaseWorkflowContext,
     woken: Arc<WakeTrap>,
@@ -208,8 +214,12 @@ impl Drop for Instance {
     /// Cancelling takes the callbacks out; no workflow code runs, and what it pushes is dropped with us.
     fn drop(&mut self) {
         let token = self.context.cancellation_token();
-        // A panic in a drop during unwinding would abort the process; the outcome does not matter here.
-        drop(catch_unwind(AssertUnwindSafe(|| token.cancel())));
+        let code = self.code.take();
+        // Neither a callback nor a destructor in the code may take the worker down.
+        drop(catch_unwind(AssertUnwindSafe(|| {
+            token.cancel();
+            drop(code);
+        })));
         self.sink.commands.borrow_mut().clear();
     }
 }
@@ -228,7 +238,9 @@ impl Instance {
         }
         let polls = kinds.iter().any(|kind| !matches!(kind, Kind::Query(_)));
         let activation = sdk_activation(activation, &self.run_id)?;
-        let code = &mut self.code;
+        let Some(code) = &mut self.code else {
+            return Err(gone());
+        };
         let waker = &self.waker;
         let applied = guarded(|| code.activate(activation, waker))?.map_err(code_failure)?;
         self.check_wakes()?;
@@ -267,7 +279,7 @@ impl Instance {
                 let failure = failure_in(*failure)?;
                 answers
                     .intents
-                    .push(update_answer(id, UpdateAnswer::Rejected(failure)));
+                    .push(update_answer(id, UpdateAnswer::Rejected(Box::new(failure))));
             }
             (Kind::Query(id), ActivationJobResult::QueryResponse(response)) => {
                 let answer = match response.result {
@@ -317,7 +329,7 @@ impl Instance {
                     return Err(Fault {
                         cause: cause
                             .unwrap_or(WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure),
-                        failure: failure_in(*failed.failure)?,
+                        failure: Box::new(failure_in(*failed.failure)?),
                     });
                 }
                 _ => return Err(Fault::code("the main routine returned no main completion")),
@@ -329,7 +341,9 @@ impl Instance {
     }
 
     fn poll(&mut self, id: RoutineId) -> Result<RoutinePollResult, Fault> {
-        let code = &mut self.code;
+        let Some(code) = &mut self.code else {
+            return Err(gone());
+        };
         let waker = &self.waker;
         let polled = guarded(|| code.poll_routine(id, waker))?.map_err(code_failure)?;
         self.check_wakes()?;
@@ -348,6 +362,10 @@ enum Kind {
     Passive,
     Update(String),
     Query(String),
+}
+
+fn gone() -> Fault {
+    Fault::code("the workflow instance is being dropped")
 }
 
 /// Runs SDK and user code; a panic fails the workflow task.
@@ -391,7 +409,7 @@ fn finish_handler(completion: RoutineCompletion, answers: &mut Answers) -> Resul
             protocol_instance_id,
             failure,
         }) => {
-            let answer = UpdateAnswer::Rejected(failure_in(*failure)?);
+            let answer = UpdateAnswer::Rejected(Box::new(failure_in(*failure)?));
             answers
                 .intents
                 .push(update_answer(protocol_instance_id, answer));
@@ -612,7 +630,7 @@ fn child_start(status: ChildStart) -> Result<start::Status, Fault> {
         }),
         ChildStart::Cancelled(failure) => {
             start::Status::Cancelled(sdk_job::ResolveChildWorkflowExecutionStartCancelled {
-                failure: Some(failure_out(failure)?),
+                failure: Some(failure_out(*failure)?),
             })
         }
     })

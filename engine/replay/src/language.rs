@@ -142,7 +142,7 @@ pub(crate) enum ChildStart {
         workflow_type: String,
         cause: i32,
     },
-    Cancelled(Failure),
+    Cancelled(Box<Failure>),
 }
 
 /// What the code answered to one activation.
@@ -258,7 +258,7 @@ impl Wish {
 #[derive(Debug)]
 pub(crate) enum UpdateAnswer {
     Accepted,
-    Rejected(Failure),
+    Rejected(Box<Failure>),
     Completed(Payload),
 }
 

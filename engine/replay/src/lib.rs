@@ -28,9 +28,10 @@ mod run;
 mod validate;
 
 pub use error::ReplayError;
+pub use host::Workflow;
 pub use language::LocalActivity;
 pub use nondeterminism::{NonDeterminism, NonDeterminismKind, Row};
-pub use registry::{Registry, Workflow};
+pub use registry::Registry;
 pub use replay::{ReplayReport, replay_history};
 pub use run::{
     CachedRun, Completion, LocalActivityCall, LocalActivityOutcome, LocalActivityResult, RunInit,

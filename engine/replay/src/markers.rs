@@ -118,9 +118,9 @@ pub(crate) fn local_activity_data(details: &Details) -> Option<LocalActivityData
 /// What a local activity marker says about the outcome.
 pub(crate) fn local_activity_result(
     marker: &MarkerRecordedEventAttributes,
-) -> Result<Option<Payload>, Failure> {
+) -> Result<Option<Payload>, Box<Failure>> {
     if let Some(failure) = &marker.failure {
-        return Err(failure.clone());
+        return Err(Box::new(failure.clone()));
     }
     Ok(marker
         .details

@@ -2,12 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use temporalio_workflow::common::WorkflowDefinition;
-
-use crate::host::{self, Factory};
-
-/// A workflow written with the official SDK's macros: everything `#[workflow]` and `#[workflow_methods]` accept.
-pub use temporalio_workflow::__private::sdk::WorkflowImplementation as Workflow;
+use crate::host::{self, Factory, Workflow};
 
 /// Workflows by type name.
 #[derive(Debug, Clone, Default)]
@@ -17,20 +12,12 @@ pub struct Registry {
 
 impl Registry {
     /// Registers `W` under the name its macros gave it; a second registration of a name replaces the first.
-    pub fn register<W>(&mut self) -> &mut Self
-    where
-        W: Workflow,
-        <W::Run as WorkflowDefinition>::Input: Send,
-    {
+    pub fn register<W: Workflow>(&mut self) -> &mut Self {
         self.register_as::<W>(host::workflow_name::<W>())
     }
 
     /// Registers `W` under another name, so that two builds of one workflow can exist side by side in one process.
-    pub fn register_as<W>(&mut self, name: impl Into<String>) -> &mut Self
-    where
-        W: Workflow,
-        <W::Run as WorkflowDefinition>::Input: Send,
-    {
+    pub fn register_as<W: Workflow>(&mut self, name: impl Into<String>) -> &mut Self {
         self.workflows.insert(name.into(), host::instantiate::<W>);
         self
     }

@@ -94,7 +94,7 @@ fn error(trouble: Trouble, run: &mut CachedRun, feed: &Feed<'_>) -> ReplayError 
         }
         Trouble::Code(fault) => ReplayError::TaskFailed {
             started_event_id: run.interpreter().started_event_id,
-            failure: Box::new(fault.failure),
+            failure: fault.failure,
         },
     }
 }

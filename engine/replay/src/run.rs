@@ -72,6 +72,10 @@ pub struct Task<'a> {
 
 /// What the worker is to answer.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one per workflow task, taken apart at once"
+)]
 pub enum TaskOutcome {
     /// `RespondWorkflowTaskCompleted`, or `RespondQueryTaskCompleted` if the task had a direct query.
     Completed(Completion),
@@ -403,18 +407,26 @@ impl CachedRun {
             Trouble::Invalid { event_id, why } => {
                 let error = ReplayError::InvalidHistory { event_id, why };
                 let cause = WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure;
-                (cause, application_failure(error.to_string()), None)
+                (
+                    cause,
+                    Box::new(application_failure(error.to_string())),
+                    None,
+                )
             }
             Trouble::Mismatch(mismatch) => {
                 let report = self.report(*mismatch, feed);
                 let text = format!("[TMPRL1100] Nondeterminism error: {}", report.message);
                 let cause = WorkflowTaskFailedCause::NonDeterministicError;
-                (cause, application_failure(text), Some(Box::new(report)))
+                (
+                    cause,
+                    Box::new(application_failure(text)),
+                    Some(Box::new(report)),
+                )
             }
         };
         TaskOutcome::Failed {
             cause,
-            failure: Box::new(failure),
+            failure,
             nondeterminism,
         }
     }

@@ -5,6 +5,7 @@
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
+    clippy::disallowed_macros,
     reason = "a command's output"
 )]
 

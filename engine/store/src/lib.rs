@@ -26,6 +26,7 @@
 //! * Damage is an error that names file and offset. It is never silently used, and never silently dropped.
 
 pub mod conformance;
+mod convert;
 mod disk;
 mod embedded;
 mod error;

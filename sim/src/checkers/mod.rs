@@ -128,12 +128,7 @@ impl Checkers {
                 self.folded.one_open_run.batch_ended(at);
             }
             Observation::Recovered { shard, executions, .. } => {
-                let folded = &mut self.folded;
-                let tell = |_: &mut Facts, run: &RunKey, high, fact: Fact<'_>| {
-                    folded.fact(at, run, high, &fact);
-                };
-                let explained = self.facts.recovered(shard, executions, tell);
-                self.folded.one_open_run.batch_ended(at);
+                let explained = self.facts.recovered(shard, executions);
                 self.folds.recovered(at, &self.facts, executions, explained);
                 self.acknowledged.recovered(at, shard, executions);
             }

@@ -30,7 +30,7 @@ use crate::{
         ClusterFault, FaultConfig, Moment, OperationKind, Scenario, Since, Span, WorkflowStart,
         fill,
     },
-    suite::Suite,
+    suite::{DEFAULT_BUILD, Suite},
 };
 
 /// What the harness keeps of a cluster.
@@ -100,7 +100,12 @@ impl Cluster {
         let builds: Vec<(&String, Rc<Registry>)> = suite
             .builds()
             .iter()
-            .map(|(name, registry)| (name, Rc::new(registry.clone())))
+            .map(|(name, registry)| {
+                // A build has what the default one has, unless it says otherwise.
+                let mut whole = suite.builds().get(DEFAULT_BUILD).cloned().unwrap_or_default();
+                whole.extend(registry);
+                (name, Rc::new(whole))
+            })
             .collect();
         let build_of = |name: &str| builds.iter().position(|(build, _)| *build == name).unwrap_or(0);
         let registries: Rc<Vec<Rc<Registry>>> =

@@ -2,9 +2,17 @@
 
 use std::fmt::{self, Write};
 
-use steadfast_core::message::{Address, Envelope, Message};
+use prost::Message as _;
+use steadfast_core::{
+    Batch, Record,
+    message::{Address, Envelope, Message},
+};
+use steadfast_proto::temporal::api::history::v1::HistoryEvent;
 
-use super::wire::{Answer, Rpc, Wire};
+use super::{
+    view::type_name,
+    wire::{Answer, Rpc, Wire},
+};
 
 /// Writes what a message says.
 pub(super) fn message(wire: &Wire, out: &mut dyn Write) -> fmt::Result {
@@ -85,4 +93,47 @@ fn machine(envelope: &Envelope, out: &mut dyn Write) -> fmt::Result {
         Address::Matching => "matching".to_owned(),
     };
     write!(out, "{name}: {} to {}", place(envelope.from), place(envelope.to))
+}
+
+/// Writes what a step changes.
+pub(super) fn batch(batch: &Batch, out: &mut String) {
+    let mut last = "";
+    for entry in &batch.entries {
+        let id = entry.key.workflow_id.as_str();
+        if id != last {
+            out.push_str(id);
+            out.push(':');
+            last = id;
+        }
+        out.push(' ');
+        match &entry.record {
+            Record::Event(bytes) => match HistoryEvent::decode(bytes.clone()) {
+                Ok(event) => {
+                    let name = type_name(event.event_type());
+                    out.push_str(&format!("#{} {name}", event.event_id));
+                }
+                Err(_) => out.push_str("an event that is none"),
+            },
+            Record::Created(_) => out.push_str("created"),
+            Record::WorkflowTask(Some(task)) => {
+                let started = if task.started.is_some() { "started" } else { "waits" };
+                out.push_str(&format!("task({} attempt {} {started})", task.scheduled, task.attempt));
+            }
+            Record::WorkflowTask(None) => out.push_str("no-task"),
+            Record::Sticky(sticky) => out.push_str(if sticky.is_some() { "sticky" } else { "unsticky" }),
+            Record::Activity(id, Some(state)) => {
+                let started = if state.started.is_some() { "started" } else { "waits" };
+                out.push_str(&format!("activity({id} attempt {} {started})", state.attempt));
+            }
+            Record::Activity(id, None) => out.push_str(&format!("activity({id} over)")),
+            Record::Buffered(_) => out.push_str("buffered"),
+            Record::BufferCleared => out.push_str("buffer-cleared"),
+            Record::SignalRequest(id) => out.push_str(&format!("signal({id})")),
+            Record::AttachedRequest(id) => out.push_str(&format!("attached({id})")),
+            Record::OutboxPut(number, _) => out.push_str(&format!("outbox({number})")),
+            Record::OutboxDone(number) => out.push_str(&format!("outbox({number} done)")),
+            Record::ClosingAttempted(_) => out.push_str("closing-attempted"),
+            Record::ChildBegun(_) => out.push_str("begun"),
+        }
+    }
 }

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use super::chance::{Chance, Rate};
+use super::label::Entity;
+use super::process::NodeId;
 
 crate::labels! { 0;
     SWARM_CLASS = "swarm.class";
@@ -128,6 +130,15 @@ impl FaultClass {
     /// The class of that name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|class| class.name() == name)
+    }
+
+    /// What choices about this class striking a node, or the world, are about: `node.class` with
+    /// the class as its place in [`ALL`](Self::ALL), or that place alone.
+    pub fn entity(self, node: Option<NodeId>) -> Entity {
+        match node {
+            Some(node) => Entity::part(node, self as u16),
+            None => Entity::from(self as u64),
+        }
     }
 
     const fn index(self) -> usize {

@@ -62,7 +62,8 @@ macro_rules! labels {
     };
 }
 
-/// Whom a choice is about: a node, a directed link, or any number that the caller gives meaning.
+/// Whom a choice is about: a node, a part of one, a directed link, or any number of 62 bits that
+/// the caller gives meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Entity(u64);
 
@@ -70,10 +71,16 @@ impl Entity {
     /// The world as a whole.
     pub const WORLD: Self = Self(0);
     const LINK: u64 = 1 << 63;
+    const PART: u64 = 1 << 62;
 
     /// The link from one node to another.
     pub const fn link(from: NodeId, to: NodeId) -> Self {
         Self(Self::LINK | (from.0 as u64) << 31 | to.0 as u64)
+    }
+
+    /// A numbered part or aspect of a node.
+    pub const fn part(node: NodeId, part: u16) -> Self {
+        Self(Self::PART | (node.0 as u64) << 16 | part as u64)
     }
 
     /// The number behind it.
@@ -89,18 +96,23 @@ impl From<NodeId> for Entity {
 }
 
 impl From<u64> for Entity {
+    /// The two highest bits say what kind of entity it is, so a number cannot have them.
     fn from(raw: u64) -> Self {
-        Self(raw)
+        Self(raw & !(Self::LINK | Self::PART))
     }
 }
 
 impl fmt::Display for Entity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0 & Self::LINK == 0 {
-            return write!(f, "{}", self.0);
+        if self.0 & Self::LINK != 0 {
+            let rest = self.0 & !Self::LINK;
+            return write!(f, "{}>{}", rest >> 31, rest & ((1 << 31) - 1));
         }
-        let rest = self.0 & !Self::LINK;
-        write!(f, "{}>{}", rest >> 31, rest & ((1 << 31) - 1))
+        if self.0 & Self::PART != 0 {
+            let rest = self.0 & !Self::PART;
+            return write!(f, "{}.{}", rest >> 16, rest & ((1 << 16) - 1));
+        }
+        write!(f, "{}", self.0)
     }
 }
 
@@ -108,8 +120,11 @@ impl FromStr for Entity {
     type Err = std::num::ParseIntError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text.split_once('>') {
-            Some((from, to)) => Ok(Self::link(NodeId(from.parse()?), NodeId(to.parse()?))),
+        if let Some((from, to)) = text.split_once('>') {
+            return Ok(Self::link(NodeId(from.parse()?), NodeId(to.parse()?)));
+        }
+        match text.split_once('.') {
+            Some((node, part)) => Ok(Self::part(NodeId(node.parse()?), part.parse()?)),
             None => text.parse().map(Self),
         }
     }
@@ -125,6 +140,7 @@ mod tests {
             Entity::WORLD,
             Entity(17),
             Entity::link(NodeId(3), NodeId(12)),
+            Entity::part(NodeId(3), 12),
         ] {
             assert_eq!(entity.to_string().parse(), Ok(entity));
         }

@@ -13,7 +13,7 @@ use super::faults::{
     EPISODE_LENGTH, EPISODE_NODES, FaultClass, FaultPlan, NODE_FAULT, NODE_FAULT_AT, PAUSE_FOR,
     RESTART_AFTER, SLOW_START, SWIZZLE,
 };
-use super::label::{Entity, Label};
+use super::label::Label;
 use super::process::{Message, NodeId};
 use super::time::nanos;
 use super::trace::{Line, TraceKind};
@@ -72,13 +72,13 @@ impl Sampler {
         &mut self,
         chance: &Chance,
         labels: (Label, Label),
-        entity: u64,
+        node: Option<NodeId>,
     ) -> Option<FaultClass> {
         if self.armed.is_empty() {
             return None;
         }
         if self.event == 0 {
-            self.plan_window(chance, labels, entity);
+            self.plan_window(chance, labels, node);
         }
         let event = self.event;
         self.event = (event + 1) % WINDOW;
@@ -90,10 +90,11 @@ impl Sampler {
         Some(class)
     }
 
-    fn plan_window(&mut self, chance: &Chance, (whether, when): (Label, Label), entity: u64) {
+    fn plan_window(&mut self, chance: &Chance, labels: (Label, Label), node: Option<NodeId>) {
         self.due.clear();
+        let (whether, when) = labels;
         for (class, rate) in &self.armed {
-            let entity = Entity::from(entity << 8 | *class as u64);
+            let entity = class.entity(node);
             let rate = Rate::per_million(rate.as_per_million().saturating_mul(WINDOW));
             if chance.roll(whether, entity, rate) {
                 let at = chance.choose_range(when, entity, 0..u64::from(WINDOW));

@@ -129,6 +129,44 @@ fn a_bystander_changes_nobody_elses_choices() {
     assert_eq!(run(false), run(true));
 }
 
+/// What arrives, of a hundred messages sent at once over a link with drawn latencies.
+fn arrivals(reorder: Rate) -> Vec<u64> {
+    let plan = FaultPlan::calm()
+        .with(FaultClass::Latency, Rate::ALWAYS)
+        .with(FaultClass::Reorder, reorder);
+    let mut world = talk(
+        WorldConfig::new(Chance::seeded(1), plan),
+        &Seen::default(),
+        0,
+    );
+    let trace = TraceBuffer::full();
+    world.run();
+    world.storm();
+    world.trace_into(trace.clone());
+    world.with(NodeId(0), |_: &mut Pinger, ctx| {
+        (0..100).for_each(|number| ctx.send(NodeId(1), Talk::Ping(number)));
+    });
+    world.run();
+    let events = trace.events().into_iter();
+    let pings = events.filter(|event| event.label == "ping");
+    let number = |text: &str| {
+        text["Ping(".len()..text.len() - 1]
+            .parse()
+            .expect("a number")
+    };
+    pings.map(|event| number(&event.text)).collect()
+}
+
+#[test]
+fn links_keep_their_order_unless_told_otherwise() {
+    let in_order: Vec<u64> = (0..100).collect();
+    assert_eq!(arrivals(Rate::OFF), in_order);
+    let mut shuffled = arrivals(Rate::ALWAYS);
+    assert_ne!(shuffled, in_order);
+    shuffled.sort_unstable();
+    assert_eq!(shuffled, in_order);
+}
+
 #[test]
 fn the_calm_heals_everything() {
     let plan = FaultClass::ALL

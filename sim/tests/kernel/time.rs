@@ -405,3 +405,16 @@ fn an_aborted_future_is_dropped_and_its_sleep_forgotten() {
     assert_eq!(log.take(), ["aborted", "dropped"]);
     assert_eq!(world.now(), Time::from_secs(1));
 }
+
+#[test]
+fn futures_that_never_ran_are_dropped_too() {
+    let log = Log::default();
+    let tasks = LocalTasks::new(7);
+    let (handle, guard) = (tasks.handle(), Guard(Rc::clone(&log)));
+    tasks.spawn(async move {
+        handle.sleep(secs(10)).await;
+        drop(guard);
+    });
+    drop(tasks);
+    assert_eq!(log.take(), ["dropped"]);
+}

@@ -117,6 +117,7 @@ fn hash_of_a_storm() -> String {
 }
 
 #[test]
+#[expect(clippy::disallowed_macros, reason = "the other process is read")]
 fn another_process_gets_the_same_hashes() {
     let name = "world::another_process_gets_the_same_hashes";
     println!("{HASH_LINE}{}", hash_of_a_storm());

@@ -20,7 +20,11 @@ fn scripts_do_what_their_snapshots_say() {
     names.sort();
     assert!(names.len() >= 20, "scripts were lost: {}", names.len());
     for path in names {
-        let name = path.file_stem().expect("a file").to_string_lossy().into_owned();
+        let name = path
+            .file_stem()
+            .expect("a file")
+            .to_string_lossy()
+            .into_owned();
         let text = fs::read_to_string(&path).expect("readable");
         let printed = script::run(&text);
         insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {

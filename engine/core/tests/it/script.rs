@@ -17,9 +17,7 @@ use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 
 use bytes::Bytes;
 use steadfast_core::{
-    EventId, ExecutionKey, InputEvent, Now, Reply, Timestamp,
-    ids::RequestId,
-    parse,
+    EventId, ExecutionKey, InputEvent, Now, Reply, Timestamp, ids::RequestId, parse,
     time::duration_to_proto,
 };
 use steadfast_proto::temporal::api::{
@@ -83,7 +81,10 @@ struct Words<'a> {
 
 impl<'a> Words<'a> {
     fn of(text: &'a str) -> Self {
-        let mut words = Self { plain: Vec::new(), options: BTreeMap::new() };
+        let mut words = Self {
+            plain: Vec::new(),
+            options: BTreeMap::new(),
+        };
         for word in text.split_whitespace() {
             match word.split_once('=') {
                 Some((key, value)) => {
@@ -96,11 +97,15 @@ impl<'a> Words<'a> {
     }
 
     fn at(&self, index: usize) -> &'a str {
-        self.plain.get(index).unwrap_or_else(|| panic!("word {index} is missing: {:?}", self.plain))
+        self.plain
+            .get(index)
+            .unwrap_or_else(|| panic!("word {index} is missing: {:?}", self.plain))
     }
 
     fn time(&self, key: &str) -> Option<prost_types::Duration> {
-        self.options.get(key).map(|value| duration_to_proto(duration(value)))
+        self.options
+            .get(key)
+            .map(|value| duration_to_proto(duration(value)))
     }
 }
 
@@ -122,11 +127,18 @@ fn key(id: &str) -> ExecutionKey {
 }
 
 fn execution(id: &str) -> Option<WorkflowExecution> {
-    Some(WorkflowExecution { workflow_id: id.into(), run_id: String::new() })
+    Some(WorkflowExecution {
+        workflow_id: id.into(),
+        run_id: String::new(),
+    })
 }
 
 fn queue(name: &str, kind: TaskQueueKind) -> Option<TaskQueue> {
-    Some(TaskQueue { name: name.into(), kind: kind.into(), ..TaskQueue::default() })
+    Some(TaskQueue {
+        name: name.into(),
+        kind: kind.into(),
+        ..TaskQueue::default()
+    })
 }
 
 fn text(value: &str) -> Payload {
@@ -168,20 +180,27 @@ impl Script {
                 };
                 self.request(parse::signal(request));
             }
-            "cancel" => self.request(parse::cancel(service::RequestCancelWorkflowExecutionRequest {
-                namespace: "default".into(),
-                workflow_execution: execution(words.at(0)),
-                ..Default::default()
-            })),
-            "terminate" => self.request(parse::terminate(service::TerminateWorkflowExecutionRequest {
-                namespace: "default".into(),
-                workflow_execution: execution(words.at(0)),
-                ..Default::default()
-            })),
+            "cancel" => self.request(parse::cancel(
+                service::RequestCancelWorkflowExecutionRequest {
+                    namespace: "default".into(),
+                    workflow_execution: execution(words.at(0)),
+                    ..Default::default()
+                },
+            )),
+            "terminate" => self.request(parse::terminate(
+                service::TerminateWorkflowExecutionRequest {
+                    namespace: "default".into(),
+                    workflow_execution: execution(words.at(0)),
+                    ..Default::default()
+                },
+            )),
             "query" => self.request(parse::query(service::QueryWorkflowRequest {
                 namespace: "default".into(),
                 execution: execution(words.at(0)),
-                query: Some(WorkflowQuery { query_type: "state".into(), ..Default::default() }),
+                query: Some(WorkflowQuery {
+                    query_type: "state".into(),
+                    ..Default::default()
+                }),
                 ..Default::default()
             })),
             "await-history" => self.request(parse::history(
@@ -203,7 +222,10 @@ impl Script {
             "clock-back" => {
                 let back = duration(words.at(0)).as_nanos();
                 let wall = self.world.now.wall.as_nanos() - i64::try_from(back).expect("small");
-                self.world.now = Now { wall: Timestamp::from_nanos(wall), ..self.world.now };
+                self.world.now = Now {
+                    wall: Timestamp::from_nanos(wall),
+                    ..self.world.now
+                };
             }
             "restart" => self.world.restart(),
             "evict" => {
@@ -231,10 +253,17 @@ impl Script {
         let request = service::SignalWithStartWorkflowExecutionRequest {
             namespace: "default".into(),
             workflow_id: words.at(0).into(),
-            workflow_type: Some(WorkflowType { name: "Type".into() }),
+            workflow_type: Some(WorkflowType {
+                name: "Type".into(),
+            }),
             task_queue: queue("queue", TaskQueueKind::Normal),
             signal_name: words.at(1).into(),
-            request_id: words.options.get("request").copied().unwrap_or("sws").into(),
+            request_id: words
+                .options
+                .get("request")
+                .copied()
+                .unwrap_or("sws")
+                .into(),
             workflow_start_delay: words.time("delay"),
             ..Default::default()
         };
@@ -274,7 +303,9 @@ impl Script {
         for query in self.queries.drain(..) {
             let result = WorkflowQueryResult {
                 result_type: QueryResultType::Answered.into(),
-                answer: Some(Payloads { payloads: vec![text("attached")] }),
+                answer: Some(Payloads {
+                    payloads: vec![text("attached")],
+                }),
                 ..Default::default()
             };
             request.query_results.insert(query, result);
@@ -285,14 +316,22 @@ impl Script {
                 request.force_create_new_workflow_task = words.take("force");
                 request.return_new_workflow_task = words.take("new");
                 request.sticky_attributes =
-                    words.options.remove("sticky").map(|name| StickyExecutionAttributes {
-                        worker_task_queue: queue(name, TaskQueueKind::Sticky),
-                        schedule_to_start_timeout: Some(duration_to_proto(Duration::from_secs(5))),
-                    });
+                    words
+                        .options
+                        .remove("sticky")
+                        .map(|name| StickyExecutionAttributes {
+                            worker_task_queue: queue(name, TaskQueueKind::Sticky),
+                            schedule_to_start_timeout: Some(duration_to_proto(
+                                Duration::from_secs(5),
+                            )),
+                        });
             }
             if let Some(verb) = words.plain.first().copied() {
                 let attributes = self.command(verb, &words);
-                request.commands.push(Command { attributes: Some(attributes), ..Default::default() });
+                request.commands.push(Command {
+                    attributes: Some(attributes),
+                    ..Default::default()
+                });
             }
         }
         self.request(parse::workflow_task_completed(request));
@@ -306,7 +345,11 @@ impl Script {
                 activity_type: Some(ActivityType { name: "act".into() }),
                 task_queue: queue("queue", TaskQueueKind::Normal),
                 start_to_close_timeout: words.time("stc").or_else(|| {
-                    words.options.get("s2c").is_none().then(|| duration_to_proto(Duration::from_secs(10)))
+                    words
+                        .options
+                        .get("s2c")
+                        .is_none()
+                        .then(|| duration_to_proto(Duration::from_secs(10)))
                 }),
                 schedule_to_close_timeout: words.time("s2c"),
                 schedule_to_start_timeout: words.time("s2s"),
@@ -327,12 +370,15 @@ impl Script {
                 start_to_fire_timeout: Some(duration_to_proto(duration(words.at(2)))),
             }
             .into(),
-            "cancel-timer" => {
-                commands::CancelTimerCommandAttributes { timer_id: words.at(1).into() }.into()
+            "cancel-timer" => commands::CancelTimerCommandAttributes {
+                timer_id: words.at(1).into(),
             }
+            .into(),
             "child" => commands::StartChildWorkflowExecutionCommandAttributes {
                 workflow_id: words.at(1).into(),
-                workflow_type: Some(WorkflowType { name: "Child".into() }),
+                workflow_type: Some(WorkflowType {
+                    name: "Child".into(),
+                }),
                 parent_close_policy: match words.plain.get(2) {
                     Some(&"abandon") => ParentClosePolicy::Abandon,
                     Some(&"request-cancel") => ParentClosePolicy::RequestCancel,
@@ -349,11 +395,13 @@ impl Script {
                 ..Default::default()
             }
             .into(),
-            "cancel-external" => commands::RequestCancelExternalWorkflowExecutionCommandAttributes {
-                workflow_id: words.at(1).into(),
-                ..Default::default()
+            "cancel-external" => {
+                commands::RequestCancelExternalWorkflowExecutionCommandAttributes {
+                    workflow_id: words.at(1).into(),
+                    ..Default::default()
+                }
+                .into()
             }
-            .into(),
             "marker" => commands::RecordMarkerCommandAttributes {
                 marker_name: words.at(1).into(),
                 ..Default::default()
@@ -385,12 +433,14 @@ impl Script {
     }
 
     fn fail_task(&mut self) {
-        self.request(parse::workflow_task_failed(service::RespondWorkflowTaskFailedRequest {
-            task_token: Bytes::copy_from_slice(&self.task),
-            cause: WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure.into(),
-            identity: "worker".into(),
-            ..Default::default()
-        }));
+        self.request(parse::workflow_task_failed(
+            service::RespondWorkflowTaskFailedRequest {
+                task_token: Bytes::copy_from_slice(&self.task),
+                cause: WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure.into(),
+                identity: "worker".into(),
+                ..Default::default()
+            },
+        ));
     }
 
     fn answer_query(&mut self) {
@@ -398,7 +448,9 @@ impl Script {
         let request = service::RespondQueryTaskCompletedRequest {
             task_token: Bytes::copy_from_slice(&self.query_token),
             completed_type: QueryResultType::Answered.into(),
-            query_result: Some(Payloads { payloads: vec![text("direct")] }),
+            query_result: Some(Payloads {
+                payloads: vec![text("direct")],
+            }),
             ..Default::default()
         };
         match parse::query_completed(request, reply_to) {
@@ -410,7 +462,9 @@ impl Script {
     fn activity_says(&mut self, what: &str) {
         let task_token = Bytes::copy_from_slice(&self.activity);
         let identity = "worker".to_owned();
-        let details = Some(Payloads { payloads: vec![text("half-way")] });
+        let details = Some(Payloads {
+            payloads: vec![text("half-way")],
+        });
         let request = match what {
             "complete" => parse::activity_completed(service::RespondActivityTaskCompletedRequest {
                 task_token,
@@ -485,19 +539,33 @@ impl Script {
                     task.attempt,
                     task.history.first,
                     task.history.last,
-                    if task.suffix.is_empty() { "" } else { " and two not written" },
+                    if task.suffix.is_empty() {
+                        ""
+                    } else {
+                        " and two not written"
+                    },
                     task.previous_started,
                     task.queries.len(),
                 )
             }
             Reply::QueryTask(task) => {
                 self.query_token = task.token.to_vec();
-                format!("query task: events {}..={}", task.history.first, task.history.last)
+                format!(
+                    "query task: events {}..={}",
+                    task.history.first, task.history.last
+                )
             }
             Reply::ActivityTask(task) => {
                 self.activity = task.token.encode();
-                let details = if task.heartbeat_details.is_some() { ", with details" } else { "" };
-                format!("activity task {}: attempt {}{details}", task.activity_id, task.attempt)
+                let details = if task.heartbeat_details.is_some() {
+                    ", with details"
+                } else {
+                    ""
+                };
+                format!(
+                    "activity task {}: attempt {}{details}",
+                    task.activity_id, task.attempt
+                )
             }
             Reply::WorkflowTaskCompleted { next, .. } => match next {
                 Some(next) => {
@@ -506,9 +574,13 @@ impl Script {
                 }
                 None => "completed".to_owned(),
             },
-            Reply::Heartbeat { cancel_requested } => format!("cancel requested: {cancel_requested}"),
+            Reply::Heartbeat { cancel_requested } => {
+                format!("cancel requested: {cancel_requested}")
+            }
             Reply::Query(answer) => {
-                let said = answer.and_then(|a| a.payloads.first().cloned()).unwrap_or_default();
+                let said = answer
+                    .and_then(|a| a.payloads.first().cloned())
+                    .unwrap_or_default();
                 format!("query answered: {}", String::from_utf8_lossy(&said.data))
             }
             Reply::QueryRejected(status) => format!("query rejected: {status:?}"),
@@ -545,13 +617,25 @@ fn start(words: &Words<'_>) -> service::StartWorkflowExecutionRequest {
     service::StartWorkflowExecutionRequest {
         namespace: "default".into(),
         workflow_id: words.at(0).into(),
-        workflow_type: Some(WorkflowType { name: "Type".into() }),
+        workflow_type: Some(WorkflowType {
+            name: "Type".into(),
+        }),
         task_queue: queue("queue", TaskQueueKind::Normal),
-        request_id: words.options.get("request").copied().unwrap_or("start").into(),
+        request_id: words
+            .options
+            .get("request")
+            .copied()
+            .unwrap_or("start")
+            .into(),
         workflow_run_timeout: words.time("run"),
         workflow_execution_timeout: words.time("execution"),
         workflow_start_delay: words.time("delay"),
-        cron_schedule: words.options.get("cron").copied().unwrap_or("").replace('_', " "),
+        cron_schedule: words
+            .options
+            .get("cron")
+            .copied()
+            .unwrap_or("")
+            .replace('_', " "),
         retry_policy: words.options.get("retry").map(|text| {
             let (interval, attempts) = text.split_once('*').expect("interval*attempts");
             RetryPolicy {
@@ -598,10 +682,15 @@ pub(crate) fn show(event: &HistoryEvent) -> String {
         "cause",
         "initiator",
     ] {
-        let Some(at) = debug.find(&format!(" {field}: ")) else { continue };
+        let Some(at) = debug.find(&format!(" {field}: ")) else {
+            continue;
+        };
         let value = &debug[at + field.len() + 3..];
         let value = value.split([',', ' ', '}', ')']).next().unwrap_or("");
-        if !matches!(value, "0" | "None" | "\"\"" | "Unspecified" | "Some(Failure") {
+        if !matches!(
+            value,
+            "0" | "None" | "\"\"" | "Unspecified" | "Some(Failure"
+        ) {
             write!(line, " {}={value}", field.trim_end_matches("_event_id")).expect("a string");
         }
     }
@@ -612,7 +701,11 @@ pub(crate) fn show(event: &HistoryEvent) -> String {
 fn hide_ids(text: &str) -> String {
     let words = text.split(' ').map(|word| {
         let bare = word.trim_end_matches(['.', ',']);
-        if bare.len() == 36 && bare.matches('-').count() == 4 { "<run>" } else { word }
+        if bare.len() == 36 && bare.matches('-').count() == 4 {
+            "<run>"
+        } else {
+            word
+        }
     });
     words.collect::<Vec<_>>().join(" ")
 }

@@ -38,8 +38,10 @@ fn outcome(path: &[&str], event: &str) -> String {
     let heard = script.take_output();
     let heard: Vec<_> = heard.lines().skip(1).map(str::trim).collect();
     let written = events(&script).split_off(before.len());
-    let written: Vec<_> =
-        written.iter().map(|e| e.split(' ').next().unwrap_or("")).collect();
+    let written: Vec<_> = written
+        .iter()
+        .map(|e| e.split(' ').next().unwrap_or(""))
+        .collect();
     match (heard.is_empty(), written.is_empty()) {
         (true, true) => "–".to_owned(),
         (false, true) => heard.join(" / "),
@@ -50,7 +52,10 @@ fn outcome(path: &[&str], event: &str) -> String {
 
 fn events(script: &Script) -> Vec<String> {
     let runs = script.world.runs();
-    runs.iter().flat_map(|(key, run)| script.world.history(key, run)).map(|e| show(&e)).collect()
+    runs.iter()
+        .flat_map(|(key, run)| script.world.history(key, run))
+        .map(|e| show(&e))
+        .collect()
 }
 
 #[test]
@@ -61,7 +66,10 @@ fn workflow_task_table() {
             ("scheduled, normal", &["start w"]),
             ("scheduled, transient", &["start w", "poll", "fail-task"]),
             ("started, normal", &["start w", "poll"]),
-            ("started, transient", &["start w", "poll", "fail-task", "poll"]),
+            (
+                "started, transient",
+                &["start w", "poll", "fail-task", "poll"],
+            ),
             (
                 "started, normal, with a buffered signal",
                 &["start w", "poll", "signal w x request=x"],
@@ -92,22 +100,63 @@ fn workflow_task_table() {
 fn activity_table() {
     let table = Table {
         states: &[
-            ("waiting", &["start w", "poll", "complete activity a stc=5s; timer t 1s", "advance 1s", "poll"]),
+            (
+                "waiting",
+                &[
+                    "start w",
+                    "poll",
+                    "complete activity a stc=5s; timer t 1s",
+                    "advance 1s",
+                    "poll",
+                ],
+            ),
             (
                 "started",
-                &["start w", "poll", "complete activity a stc=5s; timer t 1s", "poll-activity", "advance 1s", "poll"],
+                &[
+                    "start w",
+                    "poll",
+                    "complete activity a stc=5s; timer t 1s",
+                    "poll-activity",
+                    "advance 1s",
+                    "poll",
+                ],
             ),
             (
                 "waiting for a retry",
-                &["start w", "poll", "complete activity a stc=5s; timer t 1s", "poll-activity", "advance 1s", "poll", "activity fail"],
+                &[
+                    "start w",
+                    "poll",
+                    "complete activity a stc=5s; timer t 1s",
+                    "poll-activity",
+                    "advance 1s",
+                    "poll",
+                    "activity fail",
+                ],
             ),
             (
                 "started, cancel requested",
-                &["start w", "poll", "complete activity a stc=5s; timer t 1s", "poll-activity", "advance 1s", "poll", "complete force cancel-activity a", "poll"],
+                &[
+                    "start w",
+                    "poll",
+                    "complete activity a stc=5s; timer t 1s",
+                    "poll-activity",
+                    "advance 1s",
+                    "poll",
+                    "complete force cancel-activity a",
+                    "poll",
+                ],
             ),
             (
                 "over, its end buffered",
-                &["start w", "poll", "complete activity a stc=5s; timer t 1s", "poll-activity", "advance 1s", "poll", "activity complete"],
+                &[
+                    "start w",
+                    "poll",
+                    "complete activity a stc=5s; timer t 1s",
+                    "poll-activity",
+                    "advance 1s",
+                    "poll",
+                    "activity complete",
+                ],
             ),
         ],
         events: &[
@@ -131,10 +180,26 @@ fn timer_table() {
     let table = Table {
         states: &[
             ("none", &["start w", "poll"]),
-            ("pending", &["start w", "poll", "complete timer t 5s", "signal w x", "poll"]),
+            (
+                "pending",
+                &[
+                    "start w",
+                    "poll",
+                    "complete timer t 5s",
+                    "signal w x",
+                    "poll",
+                ],
+            ),
             (
                 "fired, still buffered",
-                &["start w", "poll", "complete timer t 5s", "signal w x", "poll", "advance 5s"],
+                &[
+                    "start w",
+                    "poll",
+                    "complete timer t 5s",
+                    "signal w x",
+                    "poll",
+                    "advance 5s",
+                ],
             ),
         ],
         events: &[
@@ -153,14 +218,33 @@ fn timer_table() {
 fn child_table() {
     let table = Table {
         states: &[
-            ("initiated, not heard", &["start p", "poll", "deaf", "complete child kid", "hear"]),
-            ("started, parent told", &["start p", "poll", "complete child kid"]),
+            (
+                "initiated, not heard",
+                &["start p", "poll", "deaf", "complete child kid", "hear"],
+            ),
+            (
+                "started, parent told",
+                &["start p", "poll", "complete child kid"],
+            ),
             (
                 "closed, its end buffered",
-                &["start p", "poll", "complete child kid", "poll", "terminate kid"],
+                &[
+                    "start p",
+                    "poll",
+                    "complete child kid",
+                    "poll",
+                    "terminate kid",
+                ],
             ),
         ],
-        events: &["advance 2s", "restart", "terminate p", "terminate kid", "cancel kid", "poll"],
+        events: &[
+            "advance 2s",
+            "restart",
+            "terminate p",
+            "terminate kid",
+            "cancel kid",
+            "poll",
+        ],
     };
     insta::assert_snapshot!(table.print());
 }

@@ -35,7 +35,10 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
-        let now = Now { wall: BEGINNING, mono: Monotonic(0) };
+        let now = Now {
+            wall: BEGINNING,
+            mono: Monotonic(0),
+        };
         let mut effects = Effects::new(ShardId(0), Epoch(1));
         let shard = Shard::recover(
             ShardId(0),
@@ -77,7 +80,14 @@ impl World {
         let mut entropy = [0_u8; 16];
         entropy[..8].copy_from_slice(&self.inputs.to_le_bytes());
         let mut effects = Effects::new(ShardId(0), self.shard.epoch());
-        self.shard.step(self.now, Input { entropy: Entropy(entropy), event }, &mut effects);
+        self.shard.step(
+            self.now,
+            Input {
+                entropy: Entropy(entropy),
+                event,
+            },
+            &mut effects,
+        );
         self.commit(effects);
     }
 
@@ -130,10 +140,18 @@ impl World {
     fn check_folds(&self) {
         let folded = self.fold();
         for (key, live) in self.shard.loaded_executions() {
-            assert_eq!(folded.get(key).cloned().unwrap_or_default(), *live, "records of {key}");
+            assert_eq!(
+                folded.get(key).cloned().unwrap_or_default(),
+                *live,
+                "records of {key}"
+            );
             for (run_id, run) in &live.runs {
                 let events = self.history(key, run_id);
-                assert_eq!(HistoryState::fold(&events), run.history, "history of {run_id}");
+                assert_eq!(
+                    HistoryState::fold(&events),
+                    run.history,
+                    "history of {run_id}"
+                );
                 for (index, event) in (1..).zip(&events) {
                     assert_eq!(event.event_id, index, "event ids of {run_id} are dense");
                     assert!(event.attributes_match_type(), "{event:?}");
@@ -143,7 +161,10 @@ impl World {
     }
 
     pub(crate) fn history(&self, key: &ExecutionKey, run_id: &RunId) -> Vec<HistoryEvent> {
-        let events = self.log.iter().filter(|e| e.key == *key && e.run_id == *run_id);
+        let events = self
+            .log
+            .iter()
+            .filter(|e| e.key == *key && e.run_id == *run_id);
         events
             .filter_map(|entry| match &entry.record {
                 Record::Event(bytes) => Some(decode(bytes)),
@@ -165,8 +186,13 @@ impl World {
 
     /// All runs in the order in which they began.
     pub(crate) fn runs(&self) -> Vec<(ExecutionKey, RunId)> {
-        let created = self.log.iter().filter(|e| matches!(e.record, Record::Created(_)));
-        created.map(|entry| (entry.key.clone(), entry.run_id.clone())).collect()
+        let created = self
+            .log
+            .iter()
+            .filter(|e| matches!(e.record, Record::Created(_)));
+        created
+            .map(|entry| (entry.key.clone(), entry.run_id.clone()))
+            .collect()
     }
 
     pub(crate) fn current(&self, key: &ExecutionKey) -> Option<RunId> {
@@ -175,11 +201,17 @@ impl World {
 
     /// Lets time pass, stopping at every deadline on the way.
     pub(crate) fn advance(&mut self, by: Duration) {
-        let end = Now { wall: self.now.wall.plus(by), mono: self.now.mono.plus(by) };
+        let end = Now {
+            wall: self.now.wall.plus(by),
+            mono: self.now.mono.plus(by),
+        };
         loop {
             let deadlines = self.shard.next_deadline();
             let wall = deadlines.wall.unwrap_or(Timestamp::MAX).max(self.now.wall);
-            let mono = [deadlines.mono, self.matching.next_deadline()].into_iter().flatten().min();
+            let mono = [deadlines.mono, self.matching.next_deadline()]
+                .into_iter()
+                .flatten()
+                .min();
             let mono = mono.unwrap_or(Monotonic(u64::MAX)).max(self.now.mono);
             let pause = wall.since(self.now.wall).min(mono.since(self.now.mono));
             if self.now.wall.plus(pause) > end.wall || pause > end.wall.since(self.now.wall) {

@@ -139,7 +139,7 @@ impl Interpreter {
             }
             Wish::CancelChild { seq, reason } => self.cancel_child(seq, reason, notes)?,
             Wish::SignalExternal { seq, attributes } => {
-                self.signal_external(seq, attributes, notes);
+                self.signal_external(seq, *attributes, notes);
             }
             Wish::CancelSignal { seq } => self.cancel(Op::SignalExternal, seq, notes)?,
             Wish::CancelExternal {
@@ -279,13 +279,13 @@ impl Interpreter {
     fn signal_external(
         &mut self,
         seq: u32,
-        mut attributes: Box<SignalExternalWorkflowExecutionCommandAttributes>,
+        mut attributes: SignalExternalWorkflowExecutionCommandAttributes,
         notes: Notes,
     ) {
         if attributes.child_workflow_only {
             attributes.namespace.clone_from(&self.namespace);
         }
-        let command = Cmd::SignalExternalWorkflowExecutionCommandAttributes(*attributes);
+        let command = Cmd::SignalExternalWorkflowExecutionCommandAttributes(attributes);
         self.begin_op(
             Op::SignalExternal,
             seq,

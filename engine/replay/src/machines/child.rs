@@ -108,7 +108,7 @@ impl Child {
                     self.failure(&message, RetryState::NonRetryableFailure, Some(cancelled()));
                 effects.job(Job::ChildStarted {
                     seq: self.seq,
-                    status: ChildStart::Cancelled(failure),
+                    status: ChildStart::Cancelled(Box::new(failure)),
                 });
                 None
             }

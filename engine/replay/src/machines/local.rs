@@ -379,8 +379,8 @@ pub(crate) fn result_of(
     };
     let end = match markers::local_activity_result(marker) {
         Ok(payload) => LocalEnd::Completed(Some(payload.unwrap_or_default())),
-        Err(failure) if is_cancelled(&failure) => LocalEnd::Cancelled(failure),
-        Err(failure) => LocalEnd::Failed(failure),
+        Err(failure) if is_cancelled(&failure) => LocalEnd::Cancelled(*failure),
+        Err(failure) => LocalEnd::Failed(*failure),
     };
     LocalResult {
         end,

@@ -105,7 +105,7 @@ impl Update {
                         rejected_request_message_id: self.message_id.clone(),
                         rejected_request_sequencing_event_id: self.sequencing_event_id,
                         rejected_request: Some(std::mem::take(&mut self.request)),
-                        failure: Some(failure),
+                        failure: Some(*failure),
                     },
                 );
                 effects.messages.push(self.message("reject", body));
@@ -117,7 +117,7 @@ impl Update {
                 self.respond(key, outcome::Value::Success(payloads), effects);
             }
             (State::Accepted, UpdateAnswer::Rejected(failure)) => {
-                self.respond(key, outcome::Value::Failure(failure), effects);
+                self.respond(key, outcome::Value::Failure(*failure), effects);
             }
             _ => {
                 let id = &self.meta.update_id;
@@ -205,9 +205,13 @@ impl Update {
 }
 
 /// Reads an update request message from a workflow task.
-pub(crate) fn incoming(message: Message) -> std::result::Result<Incoming, Failure> {
+pub(crate) fn incoming(message: Message) -> std::result::Result<Incoming, Box<Failure>> {
     use steadfast_proto::temporal::api::protocol::v1::message::SequencingId;
-    let refused = |why: &str| crate::host::application_failure(format!("update request: {why}"));
+    let refused = |why: &str| {
+        Box::new(crate::host::application_failure(format!(
+            "update request: {why}"
+        )))
+    };
     let body = message
         .body
         .ok_or_else(|| refused("the message has no body"))?;
@@ -216,9 +220,8 @@ pub(crate) fn incoming(message: Message) -> std::result::Result<Incoming, Failur
     }
     let request = Request::decode(body.value.as_slice())
         .map_err(|error| refused(&format!("the message cannot be read: {error}")))?;
-    let sequencing_event_id = match message.sequencing_id {
-        Some(SequencingId::EventId(id)) => id,
-        _ => return Err(refused("the message has no sequencing event id")),
+    let Some(SequencingId::EventId(sequencing_event_id)) = message.sequencing_id else {
+        return Err(refused("the message has no sequencing event id"));
     };
     checked(Incoming {
         message_id: message.id,

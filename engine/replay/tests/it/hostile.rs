@@ -345,20 +345,19 @@ fn outcomes_must_fit_their_operations() {
     // Twice completed.
     let completed = find(EventType::ActivityTaskCompleted);
     let mut twice = history.clone();
-    twice
-        .events
-        .insert(completed + 1, twice.events[completed].clone());
-    for (event, id) in twice.events.iter_mut().zip(1..) {
-        event.event_id = id;
-    }
+    twice.events.truncate(completed + 1);
+    let again = HistoryEvent { event_id: completed as i64 + 2, ..twice.events[completed].clone() };
+    twice.events.push(again);
     assert_eq!(refused(&twice).0, completed as i64 + 2);
     // Completed, but never started.
     let mut unstarted = history.clone();
-    unstarted.events[completed - 1].attributes =
-        Some(A::WorkflowExecutionOptionsUpdatedEventAttributes(
-            WorkflowExecutionOptionsUpdatedEventAttributes::default(),
-        ));
-    unstarted.events[completed - 1].event_type = EventType::WorkflowExecutionOptionsUpdated.into();
+    unstarted.events.remove(completed - 1);
+    unstarted.events.truncate(completed);
+    let ended = &mut unstarted.events[completed - 1];
+    ended.event_id -= 1;
+    if let Some(A::ActivityTaskCompletedEventAttributes(done)) = &mut ended.attributes {
+        done.started_event_id = 0;
+    }
     assert_eq!(
         refused(&unstarted).1,
         "the activity ended before it started"

@@ -11,7 +11,7 @@ use steadfast_proto::temporal::api::{
     protocol::v1::{Message, message::SequencingId},
     update::v1::{Input, Meta, Outcome, Rejection, Request, Response, outcome},
 };
-use steadfast_replay::{NonDeterminismKind, Registry, ReplayError, replay_history};
+use steadfast_replay::{NonDeterminismKind, Registry, ReplayError, Workflow, replay_history};
 use temporalio_workflow::{
     CancellableFuture as _, CancellableFutureWithReason as _, ChildWorkflowCancellationType,
     ChildWorkflowOptions, ContinueAsNewOptions, SignalWorkflowOptions, SyncWorkflowContext,
@@ -523,11 +523,7 @@ fn other_workflows_are_signalled_and_cancelled() {
     }
 }
 
-fn versioned<W>() -> Registry
-where
-    W: steadfast_replay::Workflow,
-    <W::Run as temporalio_workflow::common::WorkflowDefinition>::Input: Send,
-{
+fn versioned<W: Workflow>() -> Registry {
     let mut registry = Registry::default();
     registry.register::<W>();
     registry

@@ -142,7 +142,7 @@ fn make_durably(directory: &Path) -> io::Result<()> {
     let parent = directory
         .parent()
         .filter(|parent| !parent.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
+        .unwrap_or_else(|| Path::new("."));
     make_durably(parent)?;
     fs::create_dir(directory)?;
     sync_directory(parent)

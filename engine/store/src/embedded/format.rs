@@ -8,8 +8,8 @@ pub(crate) const SECTOR: usize = 512;
 pub(crate) const VERSION: u32 = 1;
 
 pub(crate) const GROUP_HEADER: usize = 48;
-/// The last bytes of a header and of a group. They are not zero, so that zeros in their place show that the write
-/// did not get that far.
+/// The last bytes of a header and of a group. The very last is not zero, so that a zero in its place shows that the
+/// write did not get that far.
 pub(crate) const END: [u8; 4] = *b"END.";
 
 const SEGMENT_MAGIC: [u8; 8] = *b"STEADLOG";
@@ -93,7 +93,7 @@ impl SegmentHeader {
         let mut sector = [0; SECTOR];
         let there = file.len().min(SECTOR);
         sector[..there].copy_from_slice(&file[..there]);
-        if sector[SECTOR - 4..] == [0; 4] {
+        if sector[SECTOR - 1] == 0 {
             return Found::Unwritten;
         }
         if sector[..8] != SEGMENT_MAGIC {
@@ -146,7 +146,7 @@ impl GroupHeader {
         let mut header = [0; GROUP_HEADER];
         let there = bytes.len().min(GROUP_HEADER);
         header[..there].copy_from_slice(&bytes[..there]);
-        if header[GROUP_HEADER - 4..] == [0; 4] {
+        if header[GROUP_HEADER - 1] == 0 {
             return Found::Unwritten;
         }
         let crc = get(&header, GROUP_CRC);

@@ -9,6 +9,8 @@ use steadfast_core::{
     Batch, Entry, Epoch, ExecutionKey, Namespace, Record, RunId, ShardId, Timestamp, WorkflowId,
 };
 
+use crate::convert::length;
+
 /// Length and checksum.
 pub(crate) const FRAME_HEADER: usize = 8;
 
@@ -59,8 +61,8 @@ fn put_record(out: &mut Vec<u8>, record: &Record) -> usize {
                 .expect("records have no unserialisable parts");
         }
     }
-    let length = length_of(out.len() - at);
-    out[length_at..at].copy_from_slice(&length.to_le_bytes());
+    let bytes = length(out.len() - at);
+    out[length_at..at].copy_from_slice(&bytes.to_le_bytes());
     at
 }
 
@@ -72,14 +74,10 @@ fn begin(out: &mut Vec<u8>, kind: u8) -> usize {
 }
 
 fn end(out: &mut [u8], start: usize) {
-    let length = length_of(out.len() - start);
+    let bytes = length(out.len() - start);
     let crc = crc32fast::hash(&out[start..]);
-    out[start - 8..start - 4].copy_from_slice(&length.to_le_bytes());
+    out[start - 8..start - 4].copy_from_slice(&bytes.to_le_bytes());
     out[start - 4..start].copy_from_slice(&crc.to_le_bytes());
-}
-
-fn length_of(bytes: usize) -> u32 {
-    u32::try_from(bytes).expect("a batch is below four gigabytes")
 }
 
 fn put_varint(out: &mut Vec<u8>, mut value: u64) {
@@ -128,7 +126,7 @@ pub(crate) struct RawFrame<'a> {
 impl RawFrame<'_> {
     /// Appends the same frame.
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&length_of(self.payload.len()).to_le_bytes());
+        out.extend_from_slice(&length(self.payload.len()).to_le_bytes());
         out.extend_from_slice(&self.crc.to_le_bytes());
         out.extend_from_slice(self.payload);
     }
@@ -301,12 +299,14 @@ impl<'a> Input<'a> {
     }
 
     fn int(&mut self) -> Result<u32, String> {
-        let bytes = self.take(4)?.try_into().expect("four bytes");
+        let mut bytes = [0; 4];
+        bytes.copy_from_slice(self.take(4)?);
         Ok(u32::from_le_bytes(bytes))
     }
 
     fn long(&mut self) -> Result<i64, String> {
-        let bytes = self.take(8)?.try_into().expect("eight bytes");
+        let mut bytes = [0; 8];
+        bytes.copy_from_slice(self.take(8)?);
         Ok(i64::from_le_bytes(bytes))
     }
 

@@ -6,9 +6,13 @@ use super::{
     format::{END, GROUP_HEADER, GroupHeader, Mark, SECTOR, SegmentHeader, zero_sectors},
     frame::FRAME_HEADER,
     index::Position,
-    recovery::ReadLog,
+    recovery::{Carried, ReadLog},
 };
-use crate::{Damage, Disk, DiskError, FileId, StoreError, SyncId, error::damaged};
+use crate::{
+    Damage, Disk, DiskError, FileId, StoreError, SyncId,
+    convert::{index, length},
+    error::damaged,
+};
 
 /// Before the first group.
 pub(crate) const FIRST: Mark = Mark {
@@ -41,9 +45,8 @@ pub(crate) struct Log<D> {
     pending: Vec<u8>,
     /// Where it will be.
     place: (u32, u64),
-    /// Frames of the last group that was found at opening. It may be durable or not, so it is written again, and
-    /// kept until that is done.
-    carried: Vec<u8>,
+    /// What is written again before anything else, and kept until that is done.
+    carried: Carried,
     /// Segments that are to be removed once something durable follows them.
     dead: Vec<u32>,
 }
@@ -109,7 +112,7 @@ impl<D: Disk> Log<D> {
     }
 
     /// The frames that must be written again before anything else.
-    pub(crate) fn carried(&self) -> &[u8] {
+    pub(crate) fn carried(&self) -> &Carried {
         &self.carried
     }
 
@@ -170,7 +173,7 @@ impl<D: Disk> Log<D> {
         }
         self.durable = in_flight.after;
         self.in_flight = None;
-        self.carried.clear();
+        self.carried = Carried::default();
         for number in std::mem::take(&mut self.dead) {
             // What cannot be removed now is found again at the next opening.
             self.disk.remove(&segment_name(number)).ok();
@@ -256,7 +259,7 @@ impl<D: Disk> Log<D> {
     pub(crate) fn read(&self, at: Position) -> Result<Vec<u8>, StoreError> {
         let (segment, base) = self.place;
         if at.segment == segment && at.offset >= base && !self.pending.is_empty() {
-            let start = usize::try_from(at.offset - base).expect("within the buffer");
+            let start = index(at.offset - base);
             return Ok(self.pending[start..start + at.length as usize].to_vec());
         }
         let mut bytes = vec![0; at.length as usize];
@@ -295,8 +298,4 @@ pub(crate) fn disk_error(file: &str, doing: &'static str, source: DiskError) -> 
         doing,
         source,
     }
-}
-
-fn length(bytes: usize) -> u32 {
-    u32::try_from(bytes).expect("a group is below four gigabytes")
 }

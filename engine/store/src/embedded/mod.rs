@@ -64,6 +64,8 @@ mod frame;
 mod index;
 mod log;
 mod recovery;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 
@@ -75,6 +77,7 @@ use steadfast_core::{
 
 use crate::{
     Commit, CommitError, Damage, Disk, DiskError, Recovered, Store, StoreError, Ticket,
+    convert::{count, index, length},
     error::{check_shard, damaged, event_slice},
 };
 use frame::Frame;
@@ -193,13 +196,15 @@ impl<D: Disk> Embedded<D> {
 
     /// Writes the frames again that were last in the log when it was opened.
     fn carry_over(&mut self) -> Result<(), StoreError> {
-        let carried = self.log.carried().to_vec();
+        let (segment, start) = (self.log.carried().segment, self.log.carried().offset);
+        let carried = self.log.carried().frames.clone();
+        let mut at = 0;
         for raw in frame::frames(&carried) {
-            let (segment, offset) = self.log.undurable_from();
-            let malformed = |why| damaged(segment, offset, Damage::Malformed(why));
+            let malformed = |why| damaged(segment, start + at as u64, Damage::Malformed(why));
             let raw = raw.map_err(malformed)?;
-            let (at, _) = self.log.append(|out| raw.write(out));
-            index_frame(&mut self.shards, at, raw.payload).map_err(malformed)?;
+            let (position, _) = self.log.append(|out| raw.write(out));
+            index_frame(&mut self.shards, position, raw.payload).map_err(malformed)?;
+            at = raw.at + raw.payload.len();
         }
         Ok(())
     }
@@ -363,14 +368,13 @@ impl<D: Disk> Embedded<D> {
         };
         for close in events.chunk_by(near) {
             let (first, last) = (close[0], close[close.len() - 1]);
-            let length = last.end() - first.offset;
             let all = Position {
-                length: u32::try_from(length).expect("within a segment"),
+                length: length(index(last.end() - first.offset)),
                 ..first
             };
             let bytes = Bytes::from(self.log.read(all)?);
             for at in close {
-                let start = usize::try_from(at.offset - first.offset).expect("within it");
+                let start = index(at.offset - first.offset);
                 let event = bytes.slice(start..start + at.length as usize);
                 if crc32fast::hash(&event) != at.crc {
                     return Err(damaged(at.segment, at.offset, Damage::Checksum));
@@ -465,23 +469,25 @@ fn index_body(
     base: u64,
     body: &[u8],
 ) -> Result<(), StoreError> {
+    let mut end = 0;
     for raw in frame::frames(body) {
-        let malformed = |why| damaged(segment, base, Damage::Malformed(why));
+        let malformed = |why| damaged(segment, base + end as u64, Damage::Malformed(why));
         let raw = raw.map_err(malformed)?;
         let at = Position {
             segment,
             offset: base + raw.at as u64,
-            length: u32::try_from(raw.payload.len()).expect("its length was a u32"),
+            length: length(raw.payload.len()),
             crc: raw.crc,
         };
         index_frame(shards, at, raw.payload).map_err(malformed)?;
+        end = raw.at + raw.payload.len();
     }
     Ok(())
 }
 
 /// Notes what a frame says.
 fn index_frame(shards: &mut [ShardIndex], at: Position, payload: &[u8]) -> Result<(), String> {
-    let count = u32::try_from(shards.len()).expect("made from a u32");
+    let count = count(shards.len());
     let (id, epoch) = match &Frame::decode(payload)? {
         Frame::Epoch(shard, epoch) => (*shard, *epoch),
         Frame::Batch(batch) => (batch.shard, batch.epoch),
@@ -519,7 +525,7 @@ fn event_position(segment: u32, offset: u64, bytes: &[u8]) -> Position {
     Position {
         segment,
         offset,
-        length: u32::try_from(bytes.len()).expect("an event is below four gigabytes"),
+        length: length(bytes.len()),
         crc: crc32fast::hash(bytes),
     }
 }

@@ -8,7 +8,7 @@ use super::{
     format::{END, Found, GROUP_HEADER, GroupHeader, Mark, SECTOR, SegmentHeader, zero_sectors},
     log::{FIRST, disk_error, segment_name, segment_number},
 };
-use crate::{Damage, Disk, FileId, StoreError, error::damaged};
+use crate::{Damage, Disk, FileId, StoreError, convert::index, error::damaged};
 
 /// What was found at opening.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,9 +32,18 @@ pub(crate) struct ReadLog {
     pub(crate) next_segment: u32,
     /// After the last group that is known to be durable.
     pub(crate) durable: Mark,
-    /// The frames of the one group after it, if there is one.
-    pub(crate) carried: Vec<u8>,
+    /// The one group after it, if there is one.
+    pub(crate) carried: Carried,
     pub(crate) report: Recovery,
+}
+
+/// The frames of the last group, which may be durable or not.
+#[derive(Debug, Default)]
+pub(crate) struct Carried {
+    pub(crate) frames: Vec<u8>,
+    /// Where they were found.
+    pub(crate) segment: u32,
+    pub(crate) offset: u64,
 }
 
 /// Gets each durable group: its segment's header, the offset of its body, the frames in it.
@@ -53,7 +62,7 @@ pub(crate) fn read_log<D: Disk>(disk: &mut D, visit: Visit<'_>) -> Result<ReadLo
         dead: Vec::new(),
         next_segment: numbers.last().map_or(1, |last| last + 1),
         durable: FIRST,
-        carried: Vec::new(),
+        carried: Carried::default(),
         report: Recovery::default(),
     };
     if let Some(head) = find_head(disk, &numbers, &mut log.report)? {
@@ -203,7 +212,7 @@ fn group_at(number: u32, file: &[u8], mark: &Mark) -> Result<At, StoreError> {
 fn was_torn(header: &GroupHeader, group: &[u8]) -> bool {
     let end = GROUP_HEADER + header.body as usize;
     let missing = zero_sectors(group) > header.zero_sectors as usize;
-    missing || group[..end].ends_with(&[0; END.len()])
+    missing || group[..end].ends_with(&[0])
 }
 
 /// The header of a segment; `None` if it was never finished.
@@ -273,7 +282,11 @@ fn read_chain<D: Disk>(
         visit_group(&head.header, &head.bytes, group, visit)?;
         log.durable = group.after;
     }
-    log.carried = frames_of(&head.bytes, &last.header).to_vec();
+    log.carried = Carried {
+        frames: frames_of(&head.bytes, &last.header).to_vec(),
+        segment: last.header.segment,
+        offset: last.header.offset + GROUP_HEADER as u64,
+    };
     if !proven.is_empty() {
         log.files.insert(head.header.segment, head.file);
     }
@@ -396,9 +409,4 @@ fn read_part<D: Disk>(
         Ok(bytes)
     };
     read().map_err(|error| disk_error(&segment_name(number), "read", error))
-}
-
-/// An offset in a file that is in memory.
-fn index(offset: u64) -> usize {
-    usize::try_from(offset).unwrap_or(usize::MAX)
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use steadfast_core::{Epoch, ShardId};
 
 use super::{Faults, FaultyDisk, Model, Node, Rng, Workload};
-use crate::{Commit, CommitError, Embedded, Options, Store, Ticket};
+use crate::{Commit, CommitError, Embedded, Options, Store, Ticket, convert::length};
 
 /// A disk is used for so many crashes, then comes a new one.
 const CUTS_PER_WORLD: u64 = 8;
@@ -137,7 +137,7 @@ impl World {
         self.disk.set_faults(Faults::default());
         self.begin()?
             .map(|_| ())
-            .ok_or("the disk is in order, and the store is not".to_owned())
+            .ok_or_else(|| "the disk is in order, and the store is not".to_owned())
     }
 
     /// Half of the lives only end; the others have a bad disk as well.
@@ -198,7 +198,7 @@ impl World {
 
     fn live(&mut self, mut life: Life) -> Result<(), String> {
         for _ in 0..self.rng.below(60) {
-            let shard = ShardId(u32::try_from(self.rng.index(life.epochs.len())).expect("few"));
+            let shard = ShardId(length(self.rng.index(life.epochs.len())));
             match self.rng.below(20) {
                 0 => self.own(&mut life, shard)?,
                 1 => self.submit_stale(&mut life, shard),

@@ -3,7 +3,7 @@
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
 use super::Rng;
-use crate::{Disk, DiskError, FileId, SyncId};
+use crate::{Disk, DiskError, FileId, SyncId, convert::index};
 
 const SECTOR: usize = 512;
 
@@ -153,8 +153,7 @@ impl State {
     }
 
     fn file(&mut self, id: FileId) -> Result<&mut File, DiskError> {
-        let index = usize::try_from(id.0).map_err(|_| DiskError::NotFound)?;
-        self.files.get_mut(index).ok_or(DiskError::NotFound)
+        self.files.get_mut(index(id.0)).ok_or(DiskError::NotFound)
     }
 
     fn write(&mut self, id: FileId, offset: u64, bytes: &[u8]) -> Result<(), DiskError> {
@@ -170,7 +169,7 @@ impl State {
             bytes.len()
         };
         let full = self.full;
-        let offset = usize::try_from(offset).expect("it is in memory");
+        let offset = index(offset);
         let file = self.file(id)?;
         let write = Write {
             offset,
@@ -214,7 +213,7 @@ impl State {
             sync.polls_left -= 1;
             return None;
         }
-        let sync = self.syncs.remove(&id.0).expect("it was just there");
+        let sync = self.syncs.remove(&id.0)?;
         if sync.fails {
             if let Covered::Writes(file, writes) = sync.what {
                 self.files[file].doubtful.extend(writes);
@@ -343,7 +342,7 @@ impl Disk for FaultyDisk {
     fn read_at(&self, file: FileId, offset: u64, buffer: &mut [u8]) -> Result<(), DiskError> {
         let mut state = self.0.borrow_mut();
         let content = &state.file(file)?.shown;
-        let start = usize::try_from(offset).expect("it is in memory");
+        let start = index(offset);
         let bytes = content
             .get(start..start + buffer.len())
             .ok_or_else(|| DiskError::Failed("read past the end".to_owned()))?;
@@ -357,7 +356,7 @@ impl Disk for FaultyDisk {
 
     fn sync(&mut self, file: FileId) -> SyncId {
         let mut state = self.0.borrow_mut();
-        let index = usize::try_from(file.0).expect("an index");
+        let index = index(file.0);
         let writes = std::mem::take(&mut state.files[index].unsynced);
         state.start(Covered::Writes(index, writes))
     }

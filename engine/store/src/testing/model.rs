@@ -174,7 +174,7 @@ fn check_history(
         execution: key.clone(),
         run_id: run.clone(),
     };
-    let last = i64::try_from(events.len()).expect("fewer events than that");
+    let last = i64::from(crate::convert::length(events.len()));
     let range = EventRange {
         first: EventId::FIRST,
         last: EventId(last),

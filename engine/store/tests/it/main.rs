@@ -2,3 +2,5 @@
 
 mod conformance;
 mod cuts;
+mod damage;
+mod hostile;

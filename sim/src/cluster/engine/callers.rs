@@ -117,6 +117,14 @@ impl Callers {
         gone
     }
 
+    /// Somebody who waits for an activity task.
+    pub(super) fn another_poller(&mut self) -> Option<Caller> {
+        let mut waiting = self.waiting.iter();
+        let poller = waiting.find(|(_, caller)| matches!(*caller.rpc, Rpc::PollActivityTask(_)));
+        let to = poller.map(|(to, _)| *to)?;
+        self.waiting.remove(&to)
+    }
+
     /// Everybody whose request a shard has.
     pub(super) fn of_shard(&self, shard: ShardId) -> Vec<ReplyTo> {
         let waiting = self.waiting.iter();

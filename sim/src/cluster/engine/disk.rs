@@ -59,6 +59,8 @@ pub(super) struct SimDisk {
     disk: kernel::Disk,
     files: Vec<kernel::FileId>,
     syncs: Syncs,
+    /// It says that it has synced, and has not: a planted bug.
+    lies: bool,
 }
 
 impl fmt::Debug for SimDisk {
@@ -68,8 +70,9 @@ impl fmt::Debug for SimDisk {
 }
 
 impl SimDisk {
-    pub(super) fn new(disk: kernel::Disk, syncs: Syncs) -> Self {
+    pub(super) fn new(disk: kernel::Disk, syncs: Syncs, lies: bool) -> Self {
         Self {
+            lies,
             disk,
             files: Vec::new(),
             syncs,
@@ -121,6 +124,9 @@ impl steadfast_store::Disk for SimDisk {
     }
 
     fn sync(&mut self, file: StoreFile) -> SyncId {
+        if self.lies {
+            return self.syncs.at_once(Ok(()));
+        }
         let ticket = self.disk.sync(self.file(file));
         self.syncs.begin(ticket)
     }

@@ -38,7 +38,8 @@ impl Detours {
 
 impl EngineNode {
     /// A machine of this process says something.
-    pub(super) fn send(&mut self, ctx: &mut Ctx<'_, Wire>, envelope: Envelope) {
+    pub(super) fn send(&mut self, ctx: &mut Ctx<'_, Wire>, mut envelope: Envelope) {
+        self.saboteur.message(&mut envelope);
         let topology = self.config.topology.borrow();
         let to = match envelope.to {
             Address::Shard(shard) => topology.owner(shard),

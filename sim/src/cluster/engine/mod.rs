@@ -35,7 +35,7 @@ use super::{
 };
 use crate::{
     kernel::{CrashKind, Ctx, DiskError, NodeId, Peer, Process, Ticket, Time, TimerId},
-    sabotage::Bug,
+    sabotage::{Bug, Saboteur},
     scenario::StoreKind,
 };
 
@@ -91,6 +91,7 @@ pub struct EngineNode {
     detours: Detours,
     /// Messages between machines in this process that have arrived.
     inbox: VecDeque<Envelope>,
+    saboteur: Saboteur,
 }
 
 impl fmt::Debug for EngineNode {
@@ -105,6 +106,7 @@ impl EngineNode {
     pub fn new(config: EngineConfig, me: Peer) -> Self {
         Self {
             store: Rc::clone(&config.memory),
+            saboteur: Saboteur::new(config.bug),
             config,
             me,
             syncs: Syncs::default(),
@@ -145,6 +147,9 @@ impl EngineNode {
             let token = self.callers.hold(reply_to);
             ctx.set_timer(held, HOLDS | token);
         }
+        if let Some(answer) = self.saboteur.known_answer(&rpc) {
+            return self.reply(ctx, reply_to, Ok(answer));
+        }
         match translate::parse(reply_to, held, Rc::unwrap_or_clone(rpc)) {
             Ok(translate::Inbound::Shard(request)) => {
                 let shard = request.key().shard(self.config.topology.borrow().shards);
@@ -166,6 +171,7 @@ impl EngineNode {
                 let shard = key.shard(self.config.topology.borrow().shards);
                 match found {
                     Ok(execution) => {
+                        let execution = self.saboteur.loaded(execution);
                         let loaded = InputEvent::Loaded(key, execution.map(Box::new));
                         self.step(ctx, shard, loaded);
                     }
@@ -190,9 +196,24 @@ impl EngineNode {
             return;
         };
         let rpc = &caller.rpc;
+        let reply = self.saboteur.reply(rpc, reply);
+        self.deliver_again(ctx, &reply);
         self.config.watch.see(at, &Observation::Replied { rpc, reply: &reply });
         let answer = translate::render(rpc, reply, &*self.store.borrow());
         ctx.reply(caller.peer, Wire::Answer(caller.call, Rc::new(answer)));
+    }
+
+    /// Where a bug is planted that gives a task to two workers, another one that waits gets it too.
+    fn deliver_again(&mut self, ctx: &mut Ctx<'_, Wire>, reply: &Result<Reply, Rejection>) {
+        if !self.saboteur.delivers_twice() {
+            return;
+        }
+        if let Ok(Reply::ActivityTask(_)) = reply
+            && let Some(other) = self.callers.another_poller()
+        {
+            let answer = translate::render(&other.rpc, reply.clone(), &*self.store.borrow());
+            ctx.reply(other.peer, Wire::Answer(other.call, Rc::new(answer)));
+        }
     }
 
     fn relayed(&mut self, ctx: &mut Ctx<'_, Wire>, to: ReplyTo, answer: Wire) {
@@ -298,9 +319,9 @@ impl Process<Wire> for EngineNode {
     }
 
     fn on_timer(&mut self, ctx: &mut Ctx<'_, Wire>, token: u64) {
-        let place = usize::try_from(token & !TAGS).unwrap_or(usize::MAX);
+        let id = ShardId(u32::try_from(token & !TAGS).unwrap_or(u32::MAX));
         match token & TAGS {
-            SHARDS | RESENDS => self.shard_due(ctx, place, token & TAGS == SHARDS),
+            SHARDS | RESENDS => self.shard_due(ctx, id, token & TAGS == SHARDS),
             MATCHING => {
                 self.matching_timer = None;
                 self.step_matching(ctx, MatchingInput::Tick);

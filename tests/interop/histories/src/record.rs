@@ -7,10 +7,11 @@ use std::{
 use anyhow::{Context, bail, ensure};
 use serde_json::Value;
 use temporalio_client::{
-    ActivityIdentifier, Client, ClientOptions, Connection, ConnectionOptions, UntypedQuery,
-    UntypedSignal, UntypedWorkflowHandle, Url, WorkflowCancelOptions, WorkflowExecutionInfo,
-    WorkflowFetchHistoryOptions, WorkflowQueryOptions, WorkflowSignalOptions, WorkflowStartOptions,
-    WorkflowTerminateOptions, grpc::WorkflowService,
+    ActivityIdentifier, Client, ClientOptions, Connection, ConnectionOptions,
+    HistoryEventFilterType, UntypedQuery, UntypedSignal, UntypedWorkflowHandle, Url,
+    WorkflowCancelOptions, WorkflowExecutionInfo, WorkflowFetchHistoryOptions,
+    WorkflowQueryOptions, WorkflowSignalOptions, WorkflowStartOptions, WorkflowTerminateOptions,
+    grpc::WorkflowService,
 };
 use temporalio_common::{
     MemoValues, RetryPolicy, UntypedWorkflow,
@@ -39,8 +40,8 @@ use crate::{
 };
 
 /// No case takes longer; one that does has gone wrong.
-const PATIENCE: Duration = Duration::from_secs(60);
-const GLANCE: Duration = Duration::from_millis(40);
+const PATIENCE: Duration = Duration::from_secs(120);
+const GLANCE: Duration = Duration::from_millis(80);
 
 struct Lab {
     client: Client,
@@ -178,10 +179,6 @@ impl<'a> Run<'a> {
             run.export(export)
                 .await
                 .with_context(|| format!("export of {file}"))?;
-        }
-        // Without waiting: an activity may hang on purpose.
-        if let Some(worker) = &run.worker {
-            worker.begin_to_stop();
         }
         Ok(())
     }
@@ -425,7 +422,7 @@ impl<'a> Run<'a> {
                 .and_then(|event| event.attributes.as_ref())
                 .and_then(close)
             {
-                None => tokio::time::sleep(GLANCE).await,
+                None => self.await_close(id, &run_id).await?,
                 Some(next) if seen == run || next.is_empty() => return Ok((run_id, events)),
                 Some(next) => {
                     run_id = next;
@@ -433,6 +430,17 @@ impl<'a> Run<'a> {
                 }
             }
         }
+    }
+
+    /// Waits for a run to close, or for as long as the server likes to be asked.
+    async fn await_close(&self, id: Option<&str>, run_id: &str) -> anyhow::Result<()> {
+        let options = WorkflowFetchHistoryOptions::builder()
+            .wait_new_event(true)
+            .event_filter_type(HistoryEventFilterType::CloseEvent)
+            .build();
+        let handle = self.handle(id, Some(run_id));
+        handle.fetch_history(options).into_events().await?;
+        Ok(())
     }
 
     /// A task that times out although the recipe does not wait for that: the machine was too slow.

@@ -53,12 +53,8 @@ pub struct Running {
 }
 
 impl Running {
-    pub fn begin_to_stop(&self) {
-        (self.stop)();
-    }
-
     pub async fn stop(self) -> anyhow::Result<()> {
-        self.begin_to_stop();
+        (self.stop)();
         self.end().await
     }
 

@@ -1,23 +1,23 @@
 //! The world: nodes, their processes, and the loop that moves them.
 
-use std::any::Any;
+mod look;
+mod nodes;
+mod phases;
+
 use std::collections::VecDeque;
 use std::fmt;
-use std::time::Duration;
 
-use super::chance::Chance;
-use super::clock::NodeClock;
-use super::core::{Act, Core, Event, Node, Queued, message_line};
-use super::disk::Disk;
-use super::faults::{CLOCK_JUMP, ClassSet, FaultClass, FaultPlan, Strikes};
-use super::hash::mix;
-use super::net::{Envelope, Net, Verdict};
-use super::process::{Ctx, Message, NodeId, Peer, Process, describe};
-use super::queue::Queue;
-use super::storm::{NETWORK_LABELS, NODE_LABELS, Sampler};
-use super::time::{Time, nanos};
-use super::timers::Timers;
-use super::trace::{Ladder, Line, TraceKind, TraceSink, Tracer};
+use crate::kernel::chance::Chance;
+use crate::kernel::clock::NodeClock;
+use crate::kernel::core::{Act, Core, Event, Node, Queued, message_line};
+use crate::kernel::faults::{CLOCK_JUMP, ClassSet, FaultClass, FaultPlan, Strikes};
+use crate::kernel::net::{Envelope, Net, Verdict};
+use crate::kernel::process::{Ctx, Message, NodeId, Peer, Process, describe};
+use crate::kernel::queue::Queue;
+use crate::kernel::storm::{NETWORK_LABELS, NODE_LABELS, Sampler};
+use crate::kernel::time::Time;
+use crate::kernel::timers::Timers;
+use crate::kernel::trace::{Line, TraceKind, TraceSink, Tracer, label_digest};
 
 /// How a process dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -328,7 +328,7 @@ impl<M: Message> World<M> {
         }
         let strikes = node
             .sampler
-            .after_event(&self.core.chance, NODE_LABELS, u64::from(id.0));
+            .after_event(&self.core.chance, NODE_LABELS, Some(id));
         let Some(class) = strikes else { return };
         self.core.strikes.count(class);
         match class {
@@ -349,7 +349,7 @@ impl<M: Message> World<M> {
     #[inline]
     fn sample_network(&mut self) {
         let Self { network, core, .. } = self;
-        match network.after_event(&core.chance, NETWORK_LABELS, 0) {
+        match network.after_event(&core.chance, NETWORK_LABELS, None) {
             None => {}
             Some(FaultClass::Blackout) => {
                 for id in self.core.draw_blackout() {
@@ -414,7 +414,7 @@ impl<M: Message> World<M> {
     }
 
     fn tell_world(&mut self, kind: TraceKind, label: &'static str) {
-        let digest = super::trace::label_digest(label);
+        let digest = label_digest(label);
         let line = Line {
             kind,
             node: None,
@@ -427,301 +427,6 @@ impl<M: Message> World<M> {
 
     fn is_running(&self, node: NodeId) -> bool {
         self.core.nodes[node.index()].state != NodeState::Down
-    }
-
-    // Nodes.
-
-    /// Starts a node that is down, with a new process.
-    pub fn start(&mut self, id: NodeId) {
-        if self.is_running(id) {
-            return;
-        }
-        let me = self.core.peer(id);
-        self.core.nodes[id.index()].state = NodeState::Up;
-        self.core
-            .tell_node(TraceKind::Start, id, u64::from(me.generation), "start");
-        let Self { core, hosts, .. } = self;
-        let host = &mut hosts[id.index()];
-        let process = host.process.insert((host.factory)(me));
-        process.on_start(&mut Ctx { core, me });
-        self.core.drain_disk(id);
-        if let Some(kind) = self.core.nodes[id.index()].doomed {
-            self.crash_and_restart(id, kind);
-        }
-    }
-
-    /// Ends the process of a node, which stays down until it is [started](Self::start).
-    pub fn crash(&mut self, id: NodeId, kind: CrashKind) {
-        if !self.is_running(id) {
-            return;
-        }
-        let label = match kind {
-            CrashKind::Process => "process",
-            CrashKind::Power => "power",
-        };
-        self.core.halt(id);
-        self.core
-            .tell_node(TraceKind::Crash, id, kind as u64, label);
-        self.hosts[id.index()].process = None;
-        let node = &mut self.core.nodes[id.index()];
-        node.state = NodeState::Down;
-        node.generation += 1;
-        node.doomed = None;
-        let held = std::mem::take(&mut node.held);
-        if let Some(disk) = &node.disk {
-            disk.crash(kind);
-        }
-        self.core.drain_disk(id);
-        for queued in held {
-            self.discard(queued);
-        }
-    }
-
-    fn crash_and_restart(&mut self, id: NodeId, kind: CrashKind) {
-        if !self.is_running(id) {
-            return;
-        }
-        self.crash(id, kind);
-        let at = self.core.now + self.core.restart_delay(id);
-        let peer = self.core.peer(id);
-        self.core.act(at, Act::Start(peer));
-    }
-
-    /// Stops a node for so long; it knows nothing of it when it goes on.
-    pub fn pause(&mut self, id: NodeId, length: Duration) {
-        if self.core.nodes[id.index()].state != NodeState::Up {
-            return;
-        }
-        self.core.nodes[id.index()].state = NodeState::Paused;
-        self.core
-            .tell_node(TraceKind::Pause, id, nanos(length).unsigned_abs(), "pause");
-        let (at, peer) = (self.core.now + length, self.core.peer(id));
-        self.core.act(at, Act::Resume(peer));
-    }
-
-    /// Lets a paused node go on, with everything that arrived meanwhile.
-    pub fn resume(&mut self, id: NodeId) {
-        let node = &mut self.core.nodes[id.index()];
-        if node.state != NodeState::Paused {
-            return;
-        }
-        node.state = NodeState::Up;
-        let held = std::mem::take(&mut node.held);
-        self.core
-            .tell_node(TraceKind::Resume, id, held.len() as u64, "resume");
-        let now = self.core.now;
-        for queued in held {
-            self.core.queue.push(now, now, queued);
-        }
-    }
-
-    /// Moves a node's wall clock, forward or back.
-    pub fn jump_clock(&mut self, id: NodeId, by: i64) {
-        self.core.jump_clock(id, by);
-    }
-
-    /// Makes a node's clocks run faster or slower than true time.
-    pub fn set_drift(&mut self, id: NodeId, ppm: i32) {
-        self.core.set_drift(id, ppm);
-    }
-
-    /// Gives one direction of a link a least latency of its own.
-    pub fn set_latency(&mut self, from: NodeId, to: NodeId, latency: Duration) {
-        self.core.net.set_latency(from, to, latency);
-    }
-
-    /// Cuts links for so long; each is one direction.
-    pub fn cut(&mut self, links: &[(NodeId, NodeId)], length: Duration) {
-        self.core.episode(false, links.to_vec(), length, "cut");
-    }
-
-    /// Holds what is sent over links for so long; each is one direction.
-    pub fn clog(&mut self, links: &[(NodeId, NodeId)], length: Duration) {
-        self.core.episode(true, links.to_vec(), length, "clog");
-    }
-
-    // Phases.
-
-    /// Puts the fault plan in force.
-    pub fn storm(&mut self) {
-        self.core.phase = Phase::Storm;
-        self.core.storm += 1;
-        self.tell_world(TraceKind::Phase, "storm");
-        for id in (0..).map(NodeId).take(self.hosts.len()) {
-            self.expose(id);
-        }
-        self.apply_to_links();
-        self.network = Sampler::for_network(&self.core.plan);
-    }
-
-    /// Ends all faults: heals the network, frees the disks, resumes and starts every node. Clocks
-    /// stay as wrong as they are, but change no more.
-    pub fn calm(&mut self) {
-        self.core.phase = Phase::Calm;
-        self.core.storm += 1;
-        self.tell_world(TraceKind::Phase, "calm");
-        self.network = Sampler::default();
-        self.apply_to_links();
-        self.core.net.heal();
-        self.core.release_clogged(None);
-        for id in (0..).map(NodeId).take(self.hosts.len()) {
-            let node = &mut self.core.nodes[id.index()];
-            node.sampler = Sampler::default();
-            if let Some(disk) = &node.disk {
-                disk.set_plan(
-                    &FaultPlan::calm().with_shape(self.core.plan.shape.clone()),
-                    ClassSet::ALL,
-                );
-                disk.set_full(false);
-            }
-            self.resume(id);
-            self.start(id);
-        }
-    }
-
-    /// Subjects a node to the plan.
-    fn expose(&mut self, id: NodeId) {
-        let Core { nodes, plan, .. } = &mut self.core;
-        let node = &mut nodes[id.index()];
-        node.sampler = Sampler::for_node(plan, node.immune);
-        if let Some(disk) = &node.disk {
-            disk.set_plan(plan, node.immune);
-        }
-        self.core.skew(id);
-    }
-
-    fn apply_to_links(&mut self) {
-        let Core {
-            net,
-            nodes,
-            plan,
-            phase,
-            ..
-        } = &mut self.core;
-        let immune = nodes.iter().map(|node| match phase {
-            Phase::Storm => node.immune,
-            Phase::Calm => ClassSet::ALL,
-        });
-        net.set_plan(plan, &immune.collect::<Vec<_>>());
-    }
-
-    // Looking in.
-
-    /// True time.
-    pub const fn now(&self) -> Time {
-        self.core.now
-    }
-
-    /// When the next event is due.
-    pub fn next_time(&self) -> Option<Time> {
-        self.core.queue.next_time()
-    }
-
-    /// How many events wait in the queue.
-    pub fn waiting(&self) -> usize {
-        self.core.queue.len()
-    }
-
-    /// Whether faults are injected.
-    pub const fn phase(&self) -> Phase {
-        self.core.phase
-    }
-
-    /// What can go wrong in a storm.
-    pub const fn plan(&self) -> &FaultPlan {
-        &self.core.plan
-    }
-
-    /// The source of every choice.
-    pub const fn chance(&self) -> &Chance {
-        &self.core.chance
-    }
-
-    /// Every node, in the order of making.
-    pub fn nodes(&self) -> impl Iterator<Item = NodeId> + use<M> {
-        (0..).map(NodeId).take(self.hosts.len())
-    }
-
-    /// The name of a node.
-    pub fn name(&self, node: NodeId) -> &str {
-        &self.core.nodes[node.index()].name
-    }
-
-    /// Whether a node runs.
-    pub fn state(&self, node: NodeId) -> NodeState {
-        self.core.nodes[node.index()].state
-    }
-
-    /// The current incarnation of a node; while it is down, the one to come.
-    pub fn peer(&self, node: NodeId) -> Peer {
-        self.core.peer(node)
-    }
-
-    /// A node's clocks.
-    pub fn clock(&self, node: NodeId) -> &NodeClock {
-        &self.core.nodes[node.index()].clock
-    }
-
-    /// A node's disk.
-    pub fn disk(&mut self, node: NodeId) -> Disk {
-        self.core.disk(node)
-    }
-
-    /// The process of a node, if it runs and is of that type.
-    pub fn process<P: Process<M>>(&self, node: NodeId) -> Option<&P> {
-        let process: &dyn Any = self.hosts[node.index()].process.as_deref()?;
-        process.downcast_ref()
-    }
-
-    /// Lets the harness call into a running process, as if an event had.
-    pub fn with<P: Process<M>, R>(
-        &mut self,
-        node: NodeId,
-        call: impl FnOnce(&mut P, &mut Ctx<'_, M>) -> R,
-    ) -> Option<R> {
-        let Self { core, hosts, .. } = self;
-        let process: &mut dyn Any = hosts[node.index()].process.as_deref_mut()?;
-        let me = core.peer(node);
-        let result = call(process.downcast_mut()?, &mut Ctx { core, me });
-        self.after_event(node);
-        Some(result)
-    }
-
-    /// How often each fault class struck.
-    pub fn strikes(&self) -> Strikes {
-        let mut all = self.core.strikes;
-        all.add(&self.core.net.strikes);
-        let disks = self.core.nodes.iter().filter_map(|node| node.disk.as_ref());
-        disks.for_each(|disk| all.add(&disk.strikes()));
-        all
-    }
-
-    /// Tells the trace something that is seen from outside: what a checker found, a phase of the
-    /// scenario.
-    pub fn note(&mut self, label: &'static str, digest: u64, text: impl FnOnce(&mut String)) {
-        let digest = super::trace::label_digest(label) ^ digest;
-        let line = Line {
-            kind: TraceKind::Note,
-            node: None,
-            peer: None,
-            digest,
-            label,
-        };
-        self.core.tracer.tell(line, text);
-    }
-
-    /// The hash over everything that happened, and over every choice made.
-    pub fn hash(&self) -> u64 {
-        mix(
-            self.core.tracer.ladder().hash(),
-            self.core.chance.unseed(),
-            0,
-        )
-    }
-
-    /// What two runs are compared by.
-    pub const fn ladder(&self) -> &Ladder {
-        self.core.tracer.ladder()
     }
 }
 
