@@ -18,6 +18,9 @@ fn main() {
     let (first, count) = (number(1, 1), number(2, 1));
     let mode = arguments.get(3).map_or("", String::as_str);
     let suite = steadfast_scenarios::suite();
+    if name == "sabotage" {
+        return scoreboard(&suite, number(1, 300));
+    }
     let file = format!("{name}.toml");
     let source = suite.scenarios().iter().find(|source| source.file == file);
     let source = source.expect("a shipped scenario");
@@ -65,4 +68,29 @@ fn main() {
     println!("checks {checks:?}");
     println!("faults {faults:?}");
     println!("runs {runs:?}");
+}
+
+/// Plants every bug in turn and says after how many seeds it was caught, and by whom.
+fn scoreboard(suite: &steadfast_sim::suite::Suite, most: u64) {
+    for sabotage in suite.sabotages() {
+        let planted = suite.sabotaged(sabotage);
+        let file = format!("{}.toml", sabotage.scenario);
+        let source = suite.scenarios().iter().find(|source| source.file == file);
+        let source = source.expect("a shipped scenario");
+        let scenario = load(&planted.suite, &source.file, &source.text).expect("a valid scenario");
+        let options = Options { bug: planted.bug, ..Options::default() };
+        let mut others: BTreeMap<String, u64> = BTreeMap::new();
+        let mut caught = None;
+        for seed in 1..=most {
+            let report = run(&planted.suite, &scenario, Choices::Seed(seed), options);
+            if report.failures.iter().any(|f| f.checker == sabotage.caught_by) {
+                caught = Some(seed);
+                break;
+            }
+            for failure in &report.failures {
+                *others.entry(failure.checker.to_string()).or_default() += 1;
+            }
+        }
+        println!("{:32} {:26} {caught:?} others {others:?}", sabotage.name, sabotage.caught_by);
+    }
 }

@@ -21,6 +21,9 @@ use crate::{
 /// How long a run goes on after everything has converged, so that late effects of the storm come to light.
 const AFTERMATH: Duration = Duration::from_secs(60);
 
+/// A run that takes more events than this does not converge, however little time it takes.
+const MOST_EVENTS: u64 = 2_000_000;
+
 /// Runs a scenario. The same suite, scenario and choices give the same report, hash included.
 pub fn run(suite: &Suite, scenario: &Scenario, choices: Choices, options: Options) -> RunReport {
     let seed = choices.seed();
@@ -97,9 +100,10 @@ fn weather_out(
 
 /// Lets the world go on until everything is done, or the time is over.
 fn go_on(world: &mut World<Wire>, cluster: &Cluster, until: Time) {
-    while !cluster.progress.is_done() && world.step_by(until).is_some() {}
-    if !cluster.progress.is_done() {
-        world.run_until(until);
+    while !cluster.progress.is_done() && world.ladder().events() < MOST_EVENTS {
+        if world.step_by(until).is_none() {
+            return world.run_until(until);
+        }
     }
 }
 

@@ -37,6 +37,8 @@ impl Default for HistoryGrammar {
 struct Sentence {
     types: Vec<EventType>,
     last_time: Timestamp,
+    /// When the newest workflow task was started.
+    task_started: Timestamp,
     closed: bool,
     /// The started event of the workflow task that a worker has now.
     open_task: Option<i64>,
@@ -61,8 +63,8 @@ impl Sentence {
         require((kind == EventType::WorkflowExecutionStarted) == (expected == 1), || {
             format!("{} as event {expected}", kind.as_str_name())
         })?;
-        self.read_time(event, kind)?;
         self.types.push(kind);
+        self.read_time(event, kind)?;
         let Some(attributes) = &event.attributes else {
             return Err(format!("{} without attributes", kind.as_str_name()));
         };
@@ -71,21 +73,26 @@ impl Sentence {
         self.read_references(event.event_id, attributes)
     }
 
-    /// Time never runs back, except that starts which are written late carry the time at which they happened.
+    /// Time never runs back, except that starts which are written late carry the time at which they happened, and so
+    /// do events that had to wait while a worker had the workflow task: those came after it was started.
     fn read_time(&mut self, event: &HistoryEvent, kind: EventType) -> Result<(), String> {
         let Some(time) = &event.event_time else {
             return Err(format!("{} without a time", kind.as_str_name()));
         };
         let time = Timestamp::from_proto(time);
-        let written_late = matches!(
-            kind,
+        let earliest = match kind {
             EventType::WorkflowTaskScheduled
-                | EventType::WorkflowTaskStarted
-                | EventType::ActivityTaskStarted
-        );
-        require(written_late || time >= self.last_time, || {
-            format!("{} at {time}, before {}", kind.as_str_name(), self.last_time)
+            | EventType::WorkflowTaskStarted
+            | EventType::ActivityTaskStarted => Timestamp::EPOCH,
+            kind if may_wait(kind) => self.task_started,
+            _ => self.last_time,
+        };
+        require(time >= earliest, || {
+            format!("{} at {time}, before {earliest}", kind.as_str_name())
         })?;
+        if kind == EventType::WorkflowTaskStarted {
+            self.task_started = time;
+        }
         self.last_time = self.last_time.max(time);
         Ok(())
     }
@@ -269,6 +276,32 @@ impl Sentence {
         self.refers(started, EventType::ChildWorkflowExecutionStarted)?;
         self.ends(initiated, EventType::StartChildWorkflowExecutionInitiated)
     }
+}
+
+/// Whether events of this type wait while a worker has the workflow task.
+fn may_wait(kind: EventType) -> bool {
+    use EventType as E;
+    matches!(
+        kind,
+        E::ActivityTaskCompleted
+            | E::ActivityTaskFailed
+            | E::ActivityTaskTimedOut
+            | E::ActivityTaskCanceled
+            | E::TimerFired
+            | E::WorkflowExecutionCancelRequested
+            | E::WorkflowExecutionSignaled
+            | E::StartChildWorkflowExecutionFailed
+            | E::ChildWorkflowExecutionStarted
+            | E::ChildWorkflowExecutionCompleted
+            | E::ChildWorkflowExecutionFailed
+            | E::ChildWorkflowExecutionCanceled
+            | E::ChildWorkflowExecutionTimedOut
+            | E::ChildWorkflowExecutionTerminated
+            | E::SignalExternalWorkflowExecutionFailed
+            | E::ExternalWorkflowExecutionSignaled
+            | E::RequestCancelExternalWorkflowExecutionFailed
+            | E::ExternalWorkflowExecutionCancelRequested
+    )
 }
 
 fn require(holds: bool, say: impl FnOnce() -> String) -> Result<(), String> {

@@ -76,6 +76,7 @@ const RESENDS: u64 = 2 << 32;
 const MATCHING: u64 = 3 << 32;
 const DETOURS: u64 = 4 << 32;
 const HOLDS: u64 = 5 << 32;
+const RECOVERIES: u64 = 6 << 32;
 const TAGS: u64 = !0xffff_ffff;
 
 /// An engine process.
@@ -175,7 +176,9 @@ impl EngineNode {
                         let loaded = InputEvent::Loaded(key, execution.map(Box::new));
                         self.step(ctx, shard, loaded);
                     }
-                    Err(_) => self.recover(ctx, shard),
+                    // A poisoned shard is being recovered; anything else another life may mend.
+                    Err(_) if !self.owns(shard) => {}
+                    Err(_) => ctx.crash(CrashKind::Process),
                 }
             }
         }
@@ -326,6 +329,7 @@ impl Process<Wire> for EngineNode {
                 self.matching_timer = None;
                 self.step_matching(ctx, MatchingInput::Tick);
             }
+            RECOVERIES => self.recover(ctx, id),
             HOLDS => self.hold_ended(ctx, token),
             DETOURS => self.inbox.extend(self.detours.end(token)),
             _ => {}
@@ -364,6 +368,10 @@ impl EngineNode {
             ctx.reply(caller.peer, Wire::Answer(caller.call, Rc::new(answer)));
             self.abandon(ctx, to, caller.shard);
         }
+    }
+
+    fn owns(&self, shard: ShardId) -> bool {
+        self.owned.iter().any(|owned| owned.shard.id() == shard)
     }
 
     /// The node of an engine by its place in the topology.

@@ -1,6 +1,11 @@
 //! Shards and their store: step, submit, hold back, carry out; and what happens when a commit fails.
 
-use std::{cell::RefCell, collections::{BTreeMap, VecDeque}, rc::Rc};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, VecDeque},
+    rc::Rc,
+    time::Duration,
+};
 
 use steadfast_core::{
     Batch, Effect, Effects, InputEvent, Monotonic, Record, Rejection, Reply, ReplyTo, ShardId,
@@ -9,7 +14,7 @@ use steadfast_core::{
 };
 use steadfast_store::{Commit, Embedded, Options, Ticket};
 
-use super::{EngineNode, RESENDS, SHARDS, SharedStore, disk, mono};
+use super::{EngineNode, RECOVERIES, RESENDS, SHARDS, SharedStore, disk, mono};
 use crate::{
     cluster::{
         describe,
@@ -32,6 +37,9 @@ pub(super) struct Owned {
     resend: Option<(Monotonic, TimerId)>,
 }
 
+/// How long after a failed commit a shard is recovered: a disk that is full now is full in the next moment.
+const RECOVERY_PAUSE: Duration = Duration::from_millis(200);
+
 /// How often a live execution is compared with the fold of its log: one step in so many.
 const LOOK: Rate = Rate::per_million(1_000_000 / 64);
 
@@ -49,12 +57,14 @@ impl EngineNode {
 
     /// Gives a shard one thing that happened.
     pub(super) fn step(&mut self, ctx: &mut Ctx<'_, Wire>, id: ShardId, event: InputEvent) {
-        let Some(place) = self.owned.iter().position(|owned| owned.shard.id() == id) else {
-            return;
-        };
         let caller = match &event {
             InputEvent::Request(to, _) => Some(*to),
             _ => None,
+        };
+        let Some(place) = self.owned.iter().position(|owned| owned.shard.id() == id) else {
+            // It is being recovered.
+            let busy = caller.map(|to| Effect::Reply(to, Err(unavailable())));
+            return busy.into_iter().for_each(|effect| self.perform(ctx, effect));
         };
         let Some(event) = self.saboteur.input(&self.owned[place].shard, event) else {
             // A planted bug has swallowed it.
@@ -167,23 +177,30 @@ impl EngineNode {
             .iter()
             .find(|owned| owned.held.iter().any(|(held, _)| *held == ticket));
         if let Some(shard) = held_by.map(|owned| owned.shard.id()) {
-            self.recover(ctx, shard);
+            self.abandon_shard(ctx, shard);
+            ctx.set_timer(RECOVERY_PAUSE, RECOVERIES | u64::from(shard.0));
+        }
+    }
+
+    /// Drops a shard with all that it held back. Whoever waits for it is told to try again.
+    fn abandon_shard(&mut self, ctx: &mut Ctx<'_, Wire>, id: ShardId) {
+        let Some(place) = self.owned.iter().position(|owned| owned.shard.id() == id) else {
+            return;
+        };
+        let owned = self.owned.remove(place);
+        let timers = [owned.alarm.map(|(_, t)| t), owned.resend.map(|(_, t)| t)];
+        for timer in timers.into_iter().flatten() {
+            ctx.cancel_timer(timer);
+        }
+        for to in self.callers.of_shard(id) {
+            self.reply(ctx, to, Err(unavailable()));
         }
     }
 
     /// Becomes the owner of a shard, now or anew: from what the store has, and nothing else.
     pub(super) fn recover(&mut self, ctx: &mut Ctx<'_, Wire>, id: ShardId) {
         let at = ctx.true_time();
-        if let Some(place) = self.owned.iter().position(|owned| owned.shard.id() == id) {
-            let owned = self.owned.remove(place);
-            for timer in [owned.alarm.map(|(_, t)| t), owned.resend.map(|(_, t)| t)] {
-                timer.map(|timer| ctx.cancel_timer(timer));
-            }
-            for to in self.callers.of_shard(id) {
-                let lost = Rejection::Unavailable("the shard has changed hands".to_owned());
-                self.reply(ctx, to, Err(lost));
-            }
-        }
+        self.abandon_shard(ctx, id);
         let Ok((recovered, mut executions)) = self.load_shard(id) else {
             // The disk cannot be read: another life may have more luck.
             return ctx.crash(CrashKind::Process);
@@ -272,6 +289,10 @@ fn tell(ctx: &mut Ctx<'_, Wire>, batch: &Batch) {
         }
     }
     ctx.trace("batch", digester.finish(), |out| describe::batch(batch, out));
+}
+
+fn unavailable() -> Rejection {
+    Rejection::Unavailable("the shard changes hands".to_owned())
 }
 
 type Loaded = (
