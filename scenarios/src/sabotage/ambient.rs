@@ -21,13 +21,13 @@ static RUNS: AtomicU64 = AtomicU64::new(0);
 /// Has no state of its own, and that is its mistake.
 #[workflow]
 #[derive(Debug, Default)]
-pub(super) struct AmbientOrder;
+pub struct AmbientOrder;
 
 #[workflow_methods]
 impl AmbientOrder {
     /// Sends a mail that says how busy the process is.
     #[run(name = "orderFulfillment")]
-    pub(super) async fn run(
+    pub async fn run(
         ctx: &mut WorkflowContext<Self>,
         order: Order,
     ) -> WorkflowResult<OrderStatus> {
