@@ -117,7 +117,7 @@ pub(crate) struct ReplayArgs {
     /// Histories as JSON, as the temporal command line and the Web UI export them; or folders of them
     #[arg(value_name = "HISTORY.json", required = true)]
     pub(crate) histories: Vec<PathBuf>,
-    /// The registered build to replay against [default: the last by name]
+    /// The registered build that must follow them [default: one of all]
     #[arg(long, value_name = "NAME")]
     pub(crate) build: Option<String>,
     /// Print one JSON object a line

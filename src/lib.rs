@@ -77,7 +77,7 @@ fn refused(error: &clap::Error) -> Exit {
         }
         _ => {
             // Nobody is left to be told if stderr is closed.
-            let _ = write!(anstream::stderr(), "{}", text.ansi());
+            write!(anstream::stderr(), "{}", text.ansi()).unwrap_or_default();
             Exit::Usage
         }
     }

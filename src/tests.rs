@@ -131,15 +131,15 @@ fn steadfast(suite: &Suite, line: &str) -> (u8, String, String) {
     let cli = cli::Cli::try_parse_from(args).unwrap_or_else(|error| panic!("{line}: {error}"));
     batch::quiet_panics();
     let buffer = Buffer::default();
-    let out = Box::new(anstream::StripStream::new(buffer.clone()));
-    let console = report::Console::new("steadfast", out);
+    let console = report::Console::new("steadfast", Box::new(buffer.clone()));
     let context = command::Context { suite, engine, console: &console, program: "steadfast" };
     let (exit, told) = match command::run(&context, cli) {
         Ok(exit) => (exit, String::new()),
         Err(problem) => (problem.exit(), problem.render()),
     };
     let printed = String::from_utf8(buffer.0.take()).expect("it is text");
-    (exit.code(), printed, told)
+    let plain = |text: &str| anstream::adapter::strip_str(text).to_string();
+    (exit.code(), plain(&printed), plain(&told))
 }
 
 /// What differs from run to run and from machine to machine.

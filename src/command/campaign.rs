@@ -179,7 +179,7 @@ impl Campaign<'_> {
         Ok(bad)
     }
 
-    const fn rerun<'t>(&'t self, target: &'t Target) -> Rerun<'t> {
+    fn rerun<'t>(&'t self, target: &'t Target) -> Rerun<'t> {
         let Context { suite, engine, .. } = *self.context;
         Rerun { engine, suite, target, bug: None, sabotage: None }
     }

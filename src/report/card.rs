@@ -62,7 +62,7 @@ fn faults(report: &RunReport) -> String {
 
 /// The few events that led to a failure: its causes, what processes told of it, and the faults
 /// before it.
-pub(crate) fn story(report: &RunReport, failure: &Failure) -> Vec<String> {
+fn story(report: &RunReport, failure: &Failure) -> Vec<String> {
     let trace = &report.trace;
     let until = match failure.seq {
         0 => trace.iter().rposition(|event| event.time <= failure.at),
