@@ -146,6 +146,7 @@ impl Cluster {
             let store = Rc::new(RefCell::new(ServiceStore {
                 name: name.as_str().into(),
                 service,
+                compensations: declared.compensations.values().cloned().collect(),
                 handled: BTreeMap::new(),
             }));
             services.push((opening, Rc::clone(&store)));

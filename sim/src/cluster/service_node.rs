@@ -20,6 +20,8 @@ pub struct ServiceStore {
     pub name: Rc<str>,
     /// Its state machine.
     pub service: Box<dyn Service>,
+    /// Operations that take others back: they are never refused for good, or nothing could be undone.
+    pub compensations: Vec<String>,
     /// How often each operation was handled.
     pub handled: BTreeMap<String, u64>,
 }
@@ -64,9 +66,10 @@ impl ServiceNode {
         let node = ctx.node();
         let mut store = self.store.borrow_mut();
         *store.handled.entry(call.operation.clone()).or_default() += 1;
+        let undoes = store.compensations.contains(&call.operation);
         let result = if ctx.chance().roll(SERVICE_FAILURE, node, self.config.failure) {
             Err(ServiceError::transient("Unavailable", "try again later"))
-        } else if ctx.chance().roll(SERVICE_REFUSAL, node, self.config.refusal) {
+        } else if !undoes && ctx.chance().roll(SERVICE_REFUSAL, node, self.config.refusal) {
             Err(ServiceError::fatal("Refused", "not for you"))
         } else {
             let ServiceStore { name, service, .. } = &mut *store;

@@ -59,7 +59,7 @@ bugs! {
     AcknowledgeBeforeCommit =
         "acknowledge-before-commit", "order_fulfillment", "nothing-undurable-shown";
     /// The store believes in syncs that never happened.
-    SyncSkipped = "sync-skipped", "order_fulfillment", "acknowledged-survives";
+    SyncSkipped = "sync-skipped", "noisy_neighbours", "acknowledged-survives";
     /// A new owner of a shard does not take over the timers.
     TimerLostOnRestart = "timer-lost-on-restart", "subscription_trial", "convergence";
     /// A task is given to two workers, and both completions are accepted.

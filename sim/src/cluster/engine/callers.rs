@@ -61,6 +61,11 @@ impl Callers {
         to
     }
 
+    /// One who does not wait.
+    pub(super) fn nobody(&self) -> ReplyTo {
+        ReplyTo(self.home | 0xffff_ffff)
+    }
+
     /// The request went to a shard.
     pub(super) fn belongs_to(&mut self, to: ReplyTo, shard: ShardId) {
         if let Some(caller) = self.waiting.get_mut(&to) {

@@ -8,7 +8,7 @@ use std::{
 };
 
 use steadfast_core::{
-    Batch, Effect, Effects, InputEvent, Monotonic, Record, Rejection, Reply, ReplyTo, ShardId,
+    Batch, Effect, Effects, InputEvent, Monotonic, Record, Rejection, Reply, ShardId,
     Timestamp,
     shard::Shard,
 };
@@ -74,7 +74,8 @@ impl EngineNode {
         let more = self.saboteur.afterwards(&event);
         self.take(ctx, place, event);
         for request in more {
-            self.take(ctx, place, InputEvent::Request(ReplyTo(u64::MAX), request));
+            let nobody = self.callers.nobody();
+            self.take(ctx, place, InputEvent::Request(nobody, request));
         }
     }
 
@@ -140,6 +141,10 @@ impl EngineNode {
     pub(super) fn carry_out(&mut self, ctx: &mut Ctx<'_, Wire>) -> bool {
         let mut ended: Vec<Commit> = Vec::new();
         self.store.borrow_mut().poll_durable(&mut ended);
+        if ended.is_empty() && self.saboteur.skips_syncs() {
+            // Nobody calls back for a sync that never was.
+            self.store.borrow_mut().poll_durable(&mut ended);
+        }
         let any = !ended.is_empty();
         for (ticket, result) in ended {
             if ctx.is_dead() {
