@@ -74,7 +74,9 @@ bugs! {
     /// A task waits in the queue of a worker that is gone, for ever.
     StickyWithoutFallback = "sticky-without-fallback", "order_fulfillment", "convergence";
     /// An execution that was evicted is taken for one that never was.
-    EvictedForgotten = "evicted-forgotten", "order_fulfillment", "one-open-run";
+    EvictedForgotten = "evicted-forgotten", "subscription_trial", "convergence";
+    /// A start makes two runs.
+    RunCreatedTwice = "run-created-twice", "order_fulfillment", "one-open-run";
     /// Attempts follow each other without a pause.
     BackoffForgotten = "backoff-forgotten", "money_transfer", "retries";
     /// Two events of one batch change places.

@@ -115,6 +115,7 @@ impl Saboteur {
                 }
             }
             Some(Bug::EventsSwapped) => swap_events(batch),
+            Some(Bug::RunCreatedTwice) => create_twins(batch),
             Some(Bug::RecordLost) => {
                 batch.entries.retain(|entry| !matches!(entry.record, Record::SignalRequest(_) | Record::Sticky(_)));
             }
@@ -213,6 +214,17 @@ fn patient(mut event: InputEvent) -> InputEvent {
         sticky.schedule_to_start = Duration::ZERO;
     }
     event
+}
+
+/// Whatever creates a run and begins its history is written a second time, for another run.
+fn create_twins(batch: &mut Batch) {
+    let created = batch.entries.iter().position(|e| matches!(e.record, Record::Created(_)));
+    let Some(created) = created else { return };
+    let mut twins: Vec<_> = batch.entries[created..].iter().take(2).cloned().collect();
+    for twin in &mut twins {
+        twin.run_id = format!("{}-twin", twin.run_id).into();
+    }
+    batch.entries.splice(created..created, twins);
 }
 
 /// The last two events of a batch change places.
