@@ -100,12 +100,12 @@ mod empty {
 
     #[workflow]
     #[derive(Debug, Default)]
-    pub(super) struct Empty;
+    pub struct Empty;
 
     #[workflow_methods]
     impl Empty {
         #[run]
-        async fn run(_: &mut WorkflowContext<Self>) -> WorkflowResult<()> {
+        pub async fn run(_: &mut WorkflowContext<Self>) -> WorkflowResult<()> {
             Ok(())
         }
     }

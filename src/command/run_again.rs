@@ -15,7 +15,7 @@ use crate::cli::{ReproArgs, parse_seed};
 use crate::problem::Problem;
 use crate::report::{GOOD, card, json as lines};
 use crate::repro::{Head, Repro, hash_text};
-use crate::select::{Target, from_text, one, read_text};
+use crate::select::{from_text, one, read_text};
 
 /// The largest repro file that is read.
 const MOST_BYTES: u64 = 256 << 20;
