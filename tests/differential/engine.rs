@@ -1,6 +1,6 @@
 //! The engine under test: a shard, matching and a perfect log, in one process on virtual time.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use prost::Message as _;
 use steadfast_core::{

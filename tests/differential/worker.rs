@@ -18,7 +18,7 @@ use steadfast_proto::temporal::api::{
     workflowservice::v1::{
         PollActivityTaskQueueRequest, PollWorkflowTaskQueueRequest, PollWorkflowTaskQueueResponse,
         RespondQueryTaskCompletedRequest, RespondWorkflowTaskCompletedRequest,
-        RespondWorkflowTaskFailedRequest,
+        RespondWorkflowTaskFailedRequest, ShutdownWorkerRequest,
     },
 };
 use steadfast_replay::{
@@ -152,8 +152,18 @@ impl Lab<'_> {
 
     /// The worker ends in good order.
     pub(crate) fn stop(&mut self, number: u32) {
-        assert!(self.workers[&number].is_idle(), "a workflow task waits for local activities");
+        let worker = &self.workers[&number];
+        assert!(worker.is_idle(), "a workflow task waits for local activities");
+        let request = ShutdownWorkerRequest {
+            namespace: NAMESPACE.to_owned(),
+            sticky_task_queue: worker.sticky.clone(),
+            identity: worker.identity.clone(),
+            task_queue: self.case.name.clone(),
+            ..ShutdownWorkerRequest::default()
+        };
         self.kill(number);
+        let reply_to = self.engine.ask_matching(|to| parse::shutdown_worker(&request, to));
+        self.calls.insert(reply_to, Call::Report);
     }
 
     /// A poll was answered.
