@@ -286,7 +286,13 @@ impl Matching {
         }
     }
 
-    fn offer(&mut self, now: Monotonic, mut offer: Offer, from: Address, effects: &mut Vec<Effect>) {
+    fn offer(
+        &mut self,
+        now: Monotonic,
+        mut offer: Offer,
+        from: Address,
+        effects: &mut Vec<Effect>,
+    ) {
         self.send(from, Message::OfferTaken(offer.task.clone()), effects);
         if self.tasks.contains_key(&offer.task) {
             return;
@@ -516,30 +522,6 @@ impl Matching {
             .map(|(key, _)| key.clone())
             .collect();
         for key in dead {
-<<<<<<< HEAD
-            let queue = self.queues.remove(&key).expect("just listed");
-            for mut offer in queue.tasks {
-                fall_back(&mut offer);
-                let to = offer.queue.clone();
-                self.tasks
-                    .insert(offer.task.clone(), Place::Queued(to.clone()));
-                self.queues
-                    .entry(to.clone())
-                    .or_default()
-                    .tasks
-                    .push_back(offer);
-                self.pair(now, &to, effects);
-            }
-            for query in queue.queries {
-                self.query(
-                    now,
-                    QueryOffer {
-                        sticky: None,
-                        ..query
-                    },
-                    effects,
-                );
-=======
             self.leave(now, &key, effects);
         }
     }
@@ -550,18 +532,16 @@ impl Matching {
             return;
         };
         for mut offer in queue.tasks {
-            if let Some(normal) = offer.fallback.clone() {
-                offer.queue = normal.clone();
-                self.tasks
-                    .insert(offer.task.clone(), Place::Queued(normal.clone()));
-                self.queues
-                    .entry(normal.clone())
-                    .or_default()
-                    .tasks
-                    .push_back(offer);
-                self.pair(now, &normal, effects);
->>>>>>> diff
-            }
+            fall_back(&mut offer);
+            let to = offer.queue.clone();
+            self.tasks
+                .insert(offer.task.clone(), Place::Queued(to.clone()));
+            self.queues
+                .entry(to.clone())
+                .or_default()
+                .tasks
+                .push_back(offer);
+            self.pair(now, &to, effects);
         }
         for query in queue.queries {
             self.query(
