@@ -1,7 +1,7 @@
 //! Ctrl-C: the first one ends the command in order, the second at once.
 
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use crate::Exit;
 

@@ -40,7 +40,12 @@ pub(crate) type Engine = fn(&Suite, &Scenario, Choices, Options) -> RunReport;
 
 /// Runs the command line over a suite, with the arguments of the process.
 pub fn main(suite: Suite) -> ExitCode {
-    main_with(&suite, std::env::args_os().collect(), steadfast_sim::run::run).into()
+    main_with(
+        &suite,
+        std::env::args_os().collect(),
+        steadfast_sim::run::run,
+    )
+    .into()
 }
 
 fn main_with(suite: &Suite, args: Vec<OsString>, engine: Engine) -> Exit {
@@ -51,7 +56,12 @@ fn main_with(suite: &Suite, args: Vec<OsString>, engine: Engine) -> Exit {
     };
     batch::quiet_panics();
     let console = report::Console::new(&program, Box::new(anstream::stdout()));
-    let context = command::Context { suite, engine, console: &console, program: &program };
+    let context = command::Context {
+        suite,
+        engine,
+        console: &console,
+        program: &program,
+    };
     match command::run(&context, cli) {
         Ok(exit) => exit,
         Err(problem) => {
@@ -87,5 +97,8 @@ fn refused(error: &clap::Error) -> Exit {
 fn program_name(args: &[OsString]) -> String {
     let path = args.first().map(std::path::Path::new);
     let stem = path.and_then(std::path::Path::file_stem);
-    stem.map_or_else(|| "steadfast".to_owned(), |stem| stem.to_string_lossy().into_owned())
+    stem.map_or_else(
+        || "steadfast".to_owned(),
+        |stem| stem.to_string_lossy().into_owned(),
+    )
 }

@@ -33,8 +33,15 @@ static FLAKES: AtomicU64 = AtomicU64::new(0);
 /// Seeds that end in 7 fail; with a bug planted, those that end in 5 too.
 fn engine(_: &Suite, scenario: &Scenario, choices: Choices, options: Options) -> RunReport {
     let seed = choices.seed();
-    assert!(scenario.name != "panics" || seed != 3, "the third is unlucky");
-    let flake = if scenario.name == "flaky" { FLAKES.fetch_add(1, Ordering::Relaxed) } else { 0 };
+    assert!(
+        scenario.name != "panics" || seed != 3,
+        "the third is unlucky"
+    );
+    let flake = if scenario.name == "flaky" {
+        FLAKES.fetch_add(1, Ordering::Relaxed)
+    } else {
+        0
+    };
     let failure = |checker: &'static str, message: &str| Failure {
         checker: checker.into(),
         message: format!("{message} in seed {seed}"),
@@ -47,10 +54,16 @@ fn engine(_: &Suite, scenario: &Scenario, choices: Choices, options: Options) ->
         failures.push(failure("saga", "order-1 was charged twice"));
     }
     if options.bug.is_some() && seed % 10 == 5 {
-        failures.push(failure("acknowledged-survives", "an acknowledged signal is gone"));
+        failures.push(failure(
+            "acknowledged-survives",
+            "an acknowledged signal is gone",
+        ));
     }
     let counts = |pairs: &[(&'static str, u64)]| {
-        pairs.iter().map(|(name, count)| ((*name).into(), *count)).collect::<BTreeMap<_, _>>()
+        pairs
+            .iter()
+            .map(|(name, count)| ((*name).into(), *count))
+            .collect::<BTreeMap<_, _>>()
     };
     let coverage = Coverage {
         events: 100 + seed % 3,
@@ -69,7 +82,10 @@ fn engine(_: &Suite, scenario: &Scenario, choices: Choices, options: Options) ->
         coverage,
         ladder: world.ladder().clone(),
         trace: Vec::new(),
-        choices: options.record.then(|| ChoiceLog { seed, ..ChoiceLog::default() }),
+        choices: options.record.then(|| ChoiceLog {
+            seed,
+            ..ChoiceLog::default()
+        }),
         drift: None,
         histories: BTreeMap::new(),
     }
@@ -77,7 +93,8 @@ fn engine(_: &Suite, scenario: &Scenario, choices: Choices, options: Options) ->
 
 /// No workflow is registered, so scenarios cannot be read from files; these are made by hand.
 fn suite(names: &[&str]) -> Suite {
-    let text = "schema = 1\n[[workflow]]\ntype = \"empty\"\nid = \"a\"\n[faults]\nprofile = \"none\"\n";
+    let text =
+        "schema = 1\n[[workflow]]\ntype = \"empty\"\nid = \"a\"\n[faults]\nprofile = \"none\"\n";
     let plant = Plant::Engine(Bug::AcknowledgeBeforeCommit);
     let sabotage = |name: &str, caught_by: &str| Sabotage {
         name: name.to_owned(),
@@ -92,7 +109,9 @@ fn suite(names: &[&str]) -> Suite {
         })
         .sabotage(sabotage("early-answer", "acknowledged-survives"))
         .sabotage(sabotage("never-caught", "folds"));
-    names.iter().fold(suite, |suite, name| suite.scenario(&format!("{name}.toml"), text))
+    names.iter().fold(suite, |suite, name| {
+        suite.scenario(&format!("{name}.toml"), text)
+    })
 }
 
 mod empty {
@@ -100,12 +119,12 @@ mod empty {
 
     #[workflow]
     #[derive(Debug, Default)]
-    pub(super) struct Empty;
+    pub struct Empty;
 
     #[workflow_methods]
     impl Empty {
         #[run]
-        async fn run(_: &mut WorkflowContext<Self>) -> WorkflowResult<()> {
+        pub async fn run(_: &mut WorkflowContext<Self>) -> WorkflowResult<()> {
             Ok(())
         }
     }
@@ -132,7 +151,12 @@ fn steadfast(suite: &Suite, line: &str) -> (u8, String, String) {
     batch::quiet_panics();
     let buffer = Buffer::default();
     let console = report::Console::new("steadfast", Box::new(buffer.clone()));
-    let context = command::Context { suite, engine, console: &console, program: "steadfast" };
+    let context = command::Context {
+        suite,
+        engine,
+        console: &console,
+        program: "steadfast",
+    };
     let (exit, told) = match command::run(&context, cli) {
         Ok(exit) => (exit, String::new()),
         Err(problem) => (problem.exit(), problem.render()),
@@ -145,14 +169,16 @@ fn steadfast(suite: &Suite, line: &str) -> (u8, String, String) {
 /// What differs from run to run and from machine to machine.
 fn tamed(text: &str, out: &str) -> String {
     let text = text.replace(out, "OUT");
-    let lines = text.lines().map(|line| match (line.find("\"elapsed_ms\":"), line.find(" in ")) {
-        (Some(at), _) => {
-            let rest = line[at + 13..].trim_start_matches(|c: char| c.is_ascii_digit());
-            format!("{}\"elapsed_ms\":0{rest}", &line[..at])
-        }
-        (None, Some(at)) if line.ends_with("seeds/s)") => format!("{} in TIME", &line[..at]),
-        _ => line.to_owned(),
-    });
+    let lines = text.lines().map(
+        |line| match (line.find("\"elapsed_ms\":"), line.find(" in ")) {
+            (Some(at), _) => {
+                let rest = line[at + 13..].trim_start_matches(|c: char| c.is_ascii_digit());
+                format!("{}\"elapsed_ms\":0{rest}", &line[..at])
+            }
+            (None, Some(at)) if line.ends_with("seeds/s)") => format!("{} in TIME", &line[..at]),
+            _ => line.to_owned(),
+        },
+    );
     lines.collect::<Vec<_>>().join("\n")
 }
 
@@ -206,7 +232,10 @@ fn what_is_never_exercised_counts_from_200_seeds_on() {
     assert_eq!(code, 0, "{closing}");
     let (code, closing) = run(0, 200);
     assert_eq!(code, 1, "a failure beats it: {closing}");
-    assert!(closing.contains("\"orders: fault disk-full\",\"checker queries\""), "{closing}");
+    assert!(
+        closing.contains("\"orders: fault disk-full\",\"checker queries\""),
+        "{closing}"
+    );
 }
 
 #[test]
@@ -220,7 +249,10 @@ fn a_panic_is_our_bug() {
     assert!(printed.contains("steadfast repro panics:3"), "{printed}");
     let (code, printed, _) = steadfast(&suite, &format!("test --seeds 5 --json --out {out}"));
     assert_eq!(code, 70);
-    assert!(printed.contains("\"panic\":\"the third is unlucky"), "{printed}");
+    assert!(
+        printed.contains("\"panic\":\"the third is unlucky"),
+        "{printed}"
+    );
     let (code, ..) = steadfast(&suite, &format!("repro panics:3 --out {out}"));
     assert_eq!(code, 70);
 }
@@ -232,7 +264,11 @@ fn a_run_that_is_not_deterministic_is_told() {
     let suite = suite(&["flaky"]);
     let (code, printed, _) = steadfast(&suite, &format!("test --seeds 20 --json --out {out}"));
     assert_eq!(code, 3, "3 beats 1");
-    assert_eq!(printed.matches("\"difference\"").count(), 2, "one in 16 runs twice: {printed}");
+    assert_eq!(
+        printed.matches("\"difference\"").count(),
+        2,
+        "one in 16 runs twice: {printed}"
+    );
 }
 
 #[test]
@@ -248,7 +284,11 @@ fn planted_bugs_have_a_scoreboard() {
     let (code, ..) = steadfast(&suite, &command);
     assert_eq!(code, 0);
     let (code, _, told) = steadfast(&suite, "fuzz --sabotage erly-answer");
-    assert_eq!((code, told.contains("did you mean `early-answer`?")), (2, true), "{told}");
+    assert_eq!(
+        (code, told.contains("did you mean `early-answer`?")),
+        (2, true),
+        "{told}"
+    );
 }
 
 #[test]
@@ -278,17 +318,29 @@ fn what_cannot_be_meant_is_refused_with_the_mend() {
         ("test ordres".to_owned(), "did you mean `orders`?"),
         (format!("test {dir}"), "there is no *.toml"),
         (format!("test {file}"), "this is not TOML"),
-        ("test --seed 0xffffffffffffffff --seeds 2".to_owned(), "go beyond"),
+        (
+            "test --seed 0xffffffffffffffff --seeds 2".to_owned(),
+            "go beyond",
+        ),
         (format!("test --out {file}/x"), "is no folder"),
         ("repro orders".to_owned(), "SCENARIO:SEED"),
         ("repro orders:x".to_owned(), "is no seed"),
-        ("repro orders:18446744073709551616".to_owned(), "the greatest seed is"),
+        (
+            "repro orders:18446744073709551616".to_owned(),
+            "the greatest seed is",
+        ),
         ("repro nothing:1".to_owned(), "registered are orders"),
         ("repro gone.json".to_owned(), "cannot read gone.json"),
         (format!("repro {file}"), "is no repro file"),
-        ("repro orders:1 --sabotage all".to_owned(), "is not one planted bug"),
+        (
+            "repro orders:1 --sabotage all".to_owned(),
+            "is not one planted bug",
+        ),
         ("replay gone.json".to_owned(), "cannot read gone.json"),
-        ("replay x.json --build v9".to_owned(), "there is no build `v9`"),
+        (
+            "replay x.json --build v9".to_owned(),
+            "there is no build `v9`",
+        ),
         (format!("replay {dir}"), "there is no *.json"),
     ] {
         let (code, printed, told) = steadfast(&suite, &line);
@@ -305,6 +357,9 @@ fn everything_registered_is_listed() {
     let (_, lines, _) = steadfast(&suite(&["orders"]), "list --json");
     for line in lines.lines() {
         let value: serde_json::Value = serde_json::from_str(line).expect("it is JSON");
-        assert!(value["kind"].is_string() && value["name"].is_string(), "{line}");
+        assert!(
+            value["kind"].is_string() && value["name"].is_string(),
+            "{line}"
+        );
     }
 }

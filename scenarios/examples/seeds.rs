@@ -11,9 +11,14 @@ use steadfast_sim::{
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let name = arguments.first().map_or("order_fulfillment", String::as_str);
+    let name = arguments
+        .first()
+        .map_or("order_fulfillment", String::as_str);
     let number = |place: usize, default: u64| {
-        arguments.get(place).and_then(|text| text.parse().ok()).unwrap_or(default)
+        arguments
+            .get(place)
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(default)
     };
     let (first, count) = (number(1, 1), number(2, 1));
     let mode = arguments.get(3).map_or("", String::as_str);
@@ -31,7 +36,10 @@ fn main() {
     if mode.contains("memory") {
         scenario.world.store = steadfast_sim::scenario::StoreKind::Memory;
     }
-    let options = Options { trace: mode.contains("trace"), ..Options::default() };
+    let options = Options {
+        trace: mode.contains("trace"),
+        ..Options::default()
+    };
     let (mut failed, mut checks, mut faults) = (0, BTreeMap::new(), BTreeMap::new());
     let mut runs: BTreeMap<String, u64> = BTreeMap::new();
     let mut events = 0;
@@ -43,7 +51,14 @@ fn main() {
         if !report.failures.is_empty() {
             failed += 1;
             if failed < 20 {
-                println!("seed {seed}: {:?}", report.failures.iter().map(|f| format!("{} {}: {}", f.at, f.checker, f.message)).collect::<Vec<_>>());
+                println!(
+                    "seed {seed}: {:?}",
+                    report
+                        .failures
+                        .iter()
+                        .map(|f| format!("{} {}: {}", f.at, f.checker, f.message))
+                        .collect::<Vec<_>>()
+                );
             }
         }
         if mode.contains("twice") {
@@ -51,7 +66,10 @@ fn main() {
             assert_eq!(report.hash, again.hash, "seed {seed}");
         }
         if count <= 5 {
-            println!("seed {seed} hash {:016x} {:?}", report.hash, report.coverage);
+            println!(
+                "seed {seed} hash {:016x} {:?}",
+                report.hash, report.coverage
+            );
         }
         events += report.coverage.events;
         for (name, count) in &report.coverage.checks {
@@ -78,12 +96,19 @@ fn scoreboard(suite: &steadfast_sim::suite::Suite, most: u64) {
         let source = suite.scenarios().iter().find(|source| source.file == file);
         let source = source.expect("a shipped scenario");
         let scenario = load(&planted.suite, &source.file, &source.text).expect("a valid scenario");
-        let options = Options { bug: planted.bug, ..Options::default() };
+        let options = Options {
+            bug: planted.bug,
+            ..Options::default()
+        };
         let mut others: BTreeMap<String, u64> = BTreeMap::new();
         let mut caught = None;
         for seed in 1..=most {
             let report = run(&planted.suite, &scenario, Choices::Seed(seed), options);
-            if report.failures.iter().any(|f| f.checker == sabotage.caught_by) {
+            if report
+                .failures
+                .iter()
+                .any(|f| f.checker == sabotage.caught_by)
+            {
                 caught = Some(seed);
                 break;
             }
@@ -91,6 +116,9 @@ fn scoreboard(suite: &steadfast_sim::suite::Suite, most: u64) {
                 *others.entry(failure.checker.to_string()).or_default() += 1;
             }
         }
-        println!("{:32} {:26} {caught:?} others {others:?}", sabotage.name, sabotage.caught_by);
+        println!(
+            "{:32} {:26} {caught:?} others {others:?}",
+            sabotage.name, sabotage.caught_by
+        );
     }
 }

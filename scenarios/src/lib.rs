@@ -21,9 +21,13 @@ use steadfast_sim::{
 };
 
 use crate::workflows::{
-    bad_deploy, batch_fulfillment::BatchFulfillment, feature_tour::FeatureTour,
-    long_poller::LongPoller, money_transfer::MoneyTransfer,
-    order_fulfillment::{OrderFulfillment, OrderStatus}, patched_rollout,
+    bad_deploy,
+    batch_fulfillment::BatchFulfillment,
+    feature_tour::FeatureTour,
+    long_poller::LongPoller,
+    money_transfer::MoneyTransfer,
+    order_fulfillment::{OrderFulfillment, OrderStatus},
+    patched_rollout,
     subscription_trial::SubscriptionTrial,
 };
 
@@ -54,7 +58,9 @@ pub fn suite() -> Suite {
 
 /// An order that the customer cancelled completes, and everything is undone.
 fn order_outcome(closing: &Closing<'_>) -> Outcome {
-    let status = closing.result.and_then(|result| decode::<OrderStatus>(result).ok());
+    let status = closing
+        .result
+        .and_then(|result| decode::<OrderStatus>(result).ok());
     match status {
         // Its step may be older than the signal; only a completed order was past the point of no return.
         Some(status) if status.cancelled && status.step != "completed" => Outcome::Compensated,

@@ -14,7 +14,11 @@ fn scenario(suite: &Suite, file: &str) -> Scenario {
 }
 
 fn all(suite: &Suite) -> Vec<Scenario> {
-    suite.scenarios().iter().map(|source| scenario(suite, &source.file)).collect()
+    suite
+        .scenarios()
+        .iter()
+        .map(|source| scenario(suite, &source.file))
+        .collect()
 }
 
 fn once(suite: &Suite, scenario: &Scenario, seed: u64) -> RunReport {
@@ -22,7 +26,12 @@ fn once(suite: &Suite, scenario: &Scenario, seed: u64) -> RunReport {
 }
 
 fn assert_passes(scenario: &Scenario, seed: u64, report: &RunReport) {
-    assert!(report.failures.is_empty(), "{} seed {seed}: {:?}", scenario.name, report.failures);
+    assert!(
+        report.failures.is_empty(),
+        "{} seed {seed}: {:?}",
+        scenario.name,
+        report.failures
+    );
 }
 
 #[test]
@@ -52,7 +61,12 @@ fn the_same_seed_gives_the_same_run() {
     for scenario in all(&suite) {
         for seed in 1..=2 {
             let (first, second) = (once(&suite, &scenario, seed), once(&suite, &scenario, seed));
-            assert_eq!(first.ladder.first_difference(&second.ladder), None, "{}", scenario.name);
+            assert_eq!(
+                first.ladder.first_difference(&second.ladder),
+                None,
+                "{}",
+                scenario.name
+            );
             assert_eq!(first.hash, second.hash, "{} seed {seed}", scenario.name);
         }
     }
@@ -65,6 +79,10 @@ fn there_are_at_least_eight_scenarios_and_twelve_planted_bugs() {
     assert!(suite.sabotages().len() >= 12);
     for sabotage in suite.sabotages() {
         let file = format!("{}.toml", sabotage.scenario);
-        assert!(suite.scenarios().iter().any(|source| source.file == file), "{}", sabotage.name);
+        assert!(
+            suite.scenarios().iter().any(|source| source.file == file),
+            "{}",
+            sabotage.name
+        );
     }
 }

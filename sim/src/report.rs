@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use steadfast_proto::temporal::api::history::v1::History;
 
-use crate::sabotage::Bug;
 use crate::kernel::{ChoiceLog, Drift, Ladder, Time, TraceEvent};
+use crate::sabotage::Bug;
 
 /// Where the choices of a run come from.
 #[derive(Clone, Debug)]
@@ -69,7 +69,11 @@ pub struct RunReport {
 impl RunReport {
     /// Whether everything held.
     pub fn verdict(&self) -> Verdict {
-        if self.failures.is_empty() { Verdict::Pass } else { Verdict::Fail }
+        if self.failures.is_empty() {
+            Verdict::Pass
+        } else {
+            Verdict::Fail
+        }
     }
 }
 

@@ -57,7 +57,11 @@ pub fn run(suite: &Suite, scenario: &Scenario, choices: Choices, options: Option
 
 fn draw_plan(chance: &Chance, scenario: &Scenario) -> FaultPlan {
     let most = scenario.faults.plan.clone();
-    if scenario.faults.swarm { Swarm::up_to(most).draw(chance) } else { most }
+    if scenario.faults.swarm {
+        Swarm::up_to(most).draw(chance)
+    } else {
+        most
+    }
 }
 
 /// The storm, then the calm; then everything is judged.
@@ -123,7 +127,10 @@ fn see(
         time,
         faults: FaultsView {
             total: count(faults.values().sum()),
-            by_class: faults.iter().map(|(name, n)| (name.to_string(), count(*n))).collect(),
+            by_class: faults
+                .iter()
+                .map(|(name, n)| (name.to_string(), count(*n)))
+                .collect(),
         },
     }
 }
@@ -196,10 +203,16 @@ fn report(
         coverage.services.insert(Cow::Owned(name), count);
     }
     for run in &view.runs {
-        *coverage.runs.entry(Cow::Owned(run.status.clone())).or_default() += 1;
+        *coverage
+            .runs
+            .entry(Cow::Owned(run.status.clone()))
+            .or_default() += 1;
         for (kind, count) in &run.counts {
             let count = u64::try_from(*count).unwrap_or(0);
-            *coverage.history.entry(Cow::Owned(kind.clone())).or_default() += count;
+            *coverage
+                .history
+                .entry(Cow::Owned(kind.clone()))
+                .or_default() += count;
         }
     }
     RunReport {
@@ -207,7 +220,11 @@ fn report(
         failures,
         coverage,
         ladder: world.ladder().clone(),
-        histories: if options.histories { histories(checkers) } else { BTreeMap::new() },
+        histories: if options.histories {
+            histories(checkers)
+        } else {
+            BTreeMap::new()
+        },
         ..RunReport::empty(scenario)
     }
 }
@@ -225,7 +242,10 @@ fn failure(violation: Violation) -> Failure {
 fn histories(checkers: &Checkers) -> BTreeMap<(String, String), History> {
     let runs = checkers.facts().runs.iter();
     let named = runs.map(|(run, known)| {
-        let ids = (run.execution.workflow_id.to_string(), run.run_id.to_string());
+        let ids = (
+            run.execution.workflow_id.to_string(),
+            run.run_id.to_string(),
+        );
         let events = known.events.clone();
         (ids, History { events })
     });

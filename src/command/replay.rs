@@ -81,13 +81,21 @@ fn builds<'a>(
     let builds = context.suite.builds();
     let named = |name: &&str| builds.get_key_value(*name);
     let found: Vec<_> = match &build {
-        None => builds.iter().map(|(name, registry)| (name.as_str(), registry)).collect(),
-        Some(name) => named(name).map(|(name, registry)| (name.as_str(), registry)).into_iter().collect(),
+        None => builds
+            .iter()
+            .map(|(name, registry)| (name.as_str(), registry))
+            .collect(),
+        Some(name) => named(name)
+            .map(|(name, registry)| (name.as_str(), registry))
+            .into_iter()
+            .collect(),
     };
     if !found.is_empty() {
         return Ok(found);
     }
-    let Some(name) = build else { return Err(Problem::user("no workflow is registered")) };
+    let Some(name) = build else {
+        return Err(Problem::user("no workflow is registered"));
+    };
     let message = format!("there is no build `{name}`");
     let names = builds.keys().map(String::as_str);
     Err(match nearest(name, names.clone()) {
@@ -105,7 +113,10 @@ fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Problem> {
         if path.is_dir() {
             let found = files_in(path, "json")?;
             if found.is_empty() {
-                return Err(Problem::user(format!("there is no *.json in {}", path.display())));
+                return Err(Problem::user(format!(
+                    "there is no *.json in {}",
+                    path.display()
+                )));
             }
             files.extend(found);
         } else {
@@ -121,7 +132,9 @@ fn replay(builds: &[(&str, &Registry)], file: &Path) -> Result<Replayed, Problem
     let history = match history_from_json(&text) {
         Ok(history) => history,
         Err(error) => {
-            let help = error.help().map_or_else(String::new, |help| format!(" ({help})"));
+            let help = error
+                .help()
+                .map_or_else(String::new, |help| format!(" ({help})"));
             return Ok(Replayed::Unusable(format!("{error}{help}")));
         }
     };
@@ -163,7 +176,11 @@ fn for_people(file: &Path, replayed: &Replayed) -> String {
     let file = file.display();
     match replayed {
         Replayed::Same(report, build) => {
-            let ReplayReport { workflow_type, events, .. } = report;
+            let ReplayReport {
+                workflow_type,
+                events,
+                ..
+            } = report;
             format!("{GOOD}ok  {GOOD:#} {file}  {workflow_type} of {build}, {events} events\n")
         }
         Replayed::Differs(error) => {

@@ -16,21 +16,30 @@ pub(crate) struct Console {
 
 impl fmt::Debug for Console {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Console").field("program", &self.program).finish_non_exhaustive()
+        f.debug_struct("Console")
+            .field("program", &self.program)
+            .finish_non_exhaustive()
     }
 }
 
 impl Console {
     /// What people see of `program` goes to `out`.
     pub(crate) fn new(program: &str, out: Box<dyn Write>) -> Self {
-        Self { program: program.to_owned(), out: RefCell::new(out) }
+        Self {
+            program: program.to_owned(),
+            out: RefCell::new(out),
+        }
     }
 
     /// The command that runs a scenario with a seed again.
     pub(crate) fn repro_command(&self, handle: &str, seed: u64, sabotage: Option<&str>) -> String {
         let program = &self.program;
         let what = format!("{handle}:{seed}");
-        let what = if what.contains(char::is_whitespace) { format!("'{what}'") } else { what };
+        let what = if what.contains(char::is_whitespace) {
+            format!("'{what}'")
+        } else {
+            what
+        };
         match sabotage {
             Some(sabotage) => format!("{program} repro {what} --sabotage {sabotage}"),
             None => format!("{program} repro {what}"),

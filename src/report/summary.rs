@@ -25,7 +25,10 @@ pub(crate) struct Summary {
 }
 
 fn idle(counts: &Counts) -> impl Iterator<Item = &str> {
-    counts.iter().filter(|(_, count)| **count == 0).map(|(name, _)| &**name)
+    counts
+        .iter()
+        .filter(|(_, count)| **count == 0)
+        .map(|(name, _)| &**name)
 }
 
 impl Summary {
@@ -80,7 +83,9 @@ impl Summary {
         if self.few {
             return;
         }
-        let idle: Vec<_> = idle(&self.coverage.checks).map(|name| format!("checker {name}")).collect();
+        let idle: Vec<_> = idle(&self.coverage.checks)
+            .map(|name| format!("checker {name}"))
+            .collect();
         for what in idle {
             self.never(what);
         }
@@ -94,7 +99,10 @@ impl Summary {
     /// Completes the totals.
     pub(crate) fn finish(&mut self, elapsed: Duration) {
         let named = |counts: &Counts| {
-            counts.iter().map(|(name, count)| (name.to_string(), *count)).collect()
+            counts
+                .iter()
+                .map(|(name, count)| (name.to_string(), *count))
+                .collect()
         };
         self.totals.events = self.coverage.events;
         self.totals.simulated_ms = millis(self.coverage.simulated);
@@ -113,8 +121,18 @@ impl Summary {
             let _ = writeln!(out, "  {name:32} {:>14} times", grouped(*count));
         }
         let struck: u64 = self.coverage.faults.values().sum();
-        let kinds = self.coverage.faults.values().filter(|count| **count > 0).count();
-        let runs: Vec<_> = self.coverage.runs.iter().map(|(name, n)| format!("{n} {name}")).collect();
+        let kinds = self
+            .coverage
+            .faults
+            .values()
+            .filter(|count| **count > 0)
+            .count();
+        let runs: Vec<_> = self
+            .coverage
+            .runs
+            .iter()
+            .map(|(name, n)| format!("{n} {name}"))
+            .collect();
         let _ = writeln!(out, "{BOLD}against{BOLD:#}");
         let _ = writeln!(out, "  {} faults of {kinds} kinds", grouped(struck));
         let _ = writeln!(out, "  workflow runs: {}", runs.join(", "));
@@ -130,13 +148,21 @@ impl Summary {
             _ => format!("{BAD}failed{BAD:#}"),
         };
         let _ = write!(out, "\n{word}  ");
-        let _ = write!(out, "{}, ", counted(totals.scenarios, "scenario", "scenarios"));
+        let _ = write!(
+            out,
+            "{}, ",
+            counted(totals.scenarios, "scenario", "scenarios")
+        );
         let _ = write!(out, "{}, ", counted(totals.seeds, "seed", "seeds"));
         if totals.failed > 0 {
             let _ = write!(out, "{} failed, ", grouped(totals.failed));
         }
         if totals.not_deterministic > 0 {
-            let _ = write!(out, "{} not deterministic, ", grouped(totals.not_deterministic));
+            let _ = write!(
+                out,
+                "{} not deterministic, ",
+                grouped(totals.not_deterministic)
+            );
         }
         if totals.panicked > 0 {
             let _ = write!(out, "{} panicked, ", grouped(totals.panicked));
@@ -152,7 +178,11 @@ impl Summary {
 
 /// The line of a scenario whose seeds all ran.
 pub(crate) fn scenario_line(name: &str, seeds: u64, bad: u64, coverage: &Coverage) -> String {
-    let word = if bad == 0 { format!("{GOOD}ok  {GOOD:#}") } else { format!("{BAD}FAIL{BAD:#}") };
+    let word = if bad == 0 {
+        format!("{GOOD}ok  {GOOD:#}")
+    } else {
+        format!("{BAD}FAIL{BAD:#}")
+    };
     let struck: u64 = coverage.faults.values().sum();
     let mut line = format!("{word} {name:28} {:>12}", counted(seeds, "seed", "seeds"));
     let _ = write!(line, "  {:>9} simulated", duration_text(coverage.simulated));

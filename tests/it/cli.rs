@@ -20,7 +20,12 @@ fn run(folder: &Path, args: &[&str]) -> Ran {
 
 fn command(folder: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_steadfast"));
-    command.args(args).current_dir(folder).env_clear().env("NO_COLOR", "1").stdin(Stdio::null());
+    command
+        .args(args)
+        .current_dir(folder)
+        .env_clear()
+        .env("NO_COLOR", "1")
+        .stdin(Stdio::null());
     command
 }
 
@@ -29,7 +34,11 @@ fn ran(output: &Output) -> Ran {
     let (out, err) = (text(&output.stdout), text(&output.stderr));
     let told = format!("{out}{err}");
     assert!(!told.contains("panicked at"), "{told}");
-    Ran { code: output.status.code().unwrap_or(-1), out, err }
+    Ran {
+        code: output.status.code().unwrap_or(-1),
+        out,
+        err,
+    }
 }
 
 fn folder() -> tempfile::TempDir {
@@ -45,7 +54,10 @@ fn history() -> String {
     let mut texts: Vec<_> = fs::read_dir(histories())
         .expect("the histories")
         .map(|entry| entry.expect("an entry").path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "json")
+        })
         .map(|path| fs::read_to_string(path).expect("it is text"))
         .collect();
     texts.sort_by_key(String::len);
@@ -58,8 +70,11 @@ fn bad_usage_is_refused() {
     let path = folder.path();
     fs::write(path.join("empty.toml"), "").expect("written");
     fs::write(path.join("binary.toml"), [0xff, 0xfe, 0x00]).expect("written");
-    fs::write(path.join("deep.toml"), format!("schema = 1\na = {}", "[".repeat(50_000)))
-        .expect("written");
+    fs::write(
+        path.join("deep.toml"),
+        format!("schema = 1\na = {}", "[".repeat(50_000)),
+    )
+    .expect("written");
     let unknown = SCENARIO.replacen("schema = 1", "schema = 1\ndescribtion = \"x\"", 1);
     fs::write(path.join("unknown.toml"), unknown).expect("written");
     let workflow = SCENARIO.replacen("\"orderFulfillment\"", "\"orderFulfilment\"", 1);
@@ -67,20 +82,32 @@ fn bad_usage_is_refused() {
     let cel = SCENARIO.replacen("r.status", "r.state", 1);
     fs::write(path.join("cel.toml"), cel).expect("written");
     for (args, says) in [
-        (&["test", "--seed", "18446744073709551616"][..], "the greatest seed"),
+        (
+            &["test", "--seed", "18446744073709551616"][..],
+            "the greatest seed",
+        ),
         (&["test", "--seed", "-1"], "--seed"),
         (&["test", "--seed", "abc"], "a seed is a number"),
         (&["test", "--seeds", "0"], "at least one seed"),
         (&["test", "--jobs", "0"], "--jobs"),
-        (&["test", "--seed", "0xffffffffffffffff", "--seeds", "2"], "go beyond"),
+        (
+            &["test", "--seed", "0xffffffffffffffff", "--seeds", "2"],
+            "go beyond",
+        ),
         (&["test", "missing.toml"], "missing.toml"),
         (&["test", "empty.toml"], "schema"),
         (&["test", "binary.toml"], "not UTF-8"),
         (&["test", "deep.toml"], "not TOML"),
         (&["test", "unknown.toml"], "describtion"),
-        (&["test", "workflow.toml"], "did you mean `orderFulfillment`?"),
+        (
+            &["test", "workflow.toml"],
+            "did you mean `orderFulfillment`?",
+        ),
         (&["test", "cel.toml"], "has no field `state`"),
-        (&["test", "order_fulfilment"], "did you mean `order_fulfillment`?"),
+        (
+            &["test", "order_fulfilment"],
+            "did you mean `order_fulfillment`?",
+        ),
         (&["test", "--out", "empty.toml/x"], "is no folder"),
         (&["fuzz", "--time", "soon"], "60s"),
         (&["fuzz", "--time", "1s", "--seeds", "1"], "--seeds"),
@@ -97,13 +124,17 @@ fn bad_usage_is_refused() {
         assert_eq!(ran.code, 2, "{args:?}: {}{}", ran.out, ran.err);
         assert!(ran.err.contains(says), "{args:?}: {}", ran.err);
     }
-    assert!(!path.join("steadfast-out").exists(), "nothing had to be kept");
+    assert!(
+        !path.join("steadfast-out").exists(),
+        "nothing had to be kept"
+    );
 }
 
 #[test]
 fn a_mistake_is_shown_with_its_lines() {
     let folder = folder();
-    let text = "schema = 1\n\n[[workflow]]\ntype = \"orderFulfillment\"\nid = \"order\"\ncuont = 2\n";
+    let text =
+        "schema = 1\n\n[[workflow]]\ntype = \"orderFulfillment\"\nid = \"order\"\ncuont = 2\n";
     fs::write(folder.path().join("bad.toml"), text).expect("written");
     let ran = run(folder.path(), &["test", "bad.toml"]);
     assert_eq!(ran.code, 2);
@@ -119,13 +150,29 @@ fn hostile_histories_are_refused() {
         ("empty", String::new()),
         ("truncated", good[..good.len() / 2].to_owned()),
         ("deep", "[".repeat(200_000)),
-        ("deep-object", format!("{}1{}", "{\"a\":".repeat(100_000), "}".repeat(100_000))),
+        (
+            "deep-object",
+            format!("{}1{}", "{\"a\":".repeat(100_000), "}".repeat(100_000)),
+        ),
         ("list", "[1, 2, 3]".to_owned()),
         ("no-events", "{\"events\": []}".to_owned()),
         ("no-history", "{\"name\": \"value\"}".to_owned()),
-        ("wrong-type", good.replacen("\"events\"", "\"events\": 7, \"x\"", 1)),
-        ("huge-id", good.replacen("\"eventId\": \"1\"", "\"eventId\": \"99999999999999999999\"", 1)),
-        ("gap", good.replacen("\"eventId\": \"2\"", "\"eventId\": \"7\"", 1)),
+        (
+            "wrong-type",
+            good.replacen("\"events\"", "\"events\": 7, \"x\"", 1),
+        ),
+        (
+            "huge-id",
+            good.replacen(
+                "\"eventId\": \"1\"",
+                "\"eventId\": \"99999999999999999999\"",
+                1,
+            ),
+        ),
+        (
+            "gap",
+            good.replacen("\"eventId\": \"2\"", "\"eventId\": \"7\"", 1),
+        ),
     ];
     for (name, text) in cases {
         let file = format!("{name}.json");
@@ -149,7 +196,11 @@ fn real_histories_replay() {
 #[test]
 fn a_history_that_the_code_does_not_follow_fails() {
     let folder = folder();
-    let text = history().replacen("\"eventType\": \"EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED\"", "", 1);
+    let text = history().replacen(
+        "\"eventType\": \"EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED\"",
+        "",
+        1,
+    );
     fs::write(folder.path().join("altered.json"), text).expect("written");
     let ran = run(folder.path(), &["replay", "altered.json"]);
     assert!(ran.code == 1 || ran.code == 2, "{}{}", ran.out, ran.err);
@@ -158,10 +209,16 @@ fn a_history_that_the_code_does_not_follow_fails() {
 #[test]
 fn the_registered_suite_runs_from_anywhere() {
     let folder = folder();
-    let ran = run(folder.path(), &["test", "order_fulfillment", "--seeds", "3", "--json"]);
+    let ran = run(
+        folder.path(),
+        &["test", "order_fulfillment", "--seeds", "3", "--json"],
+    );
     assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
-    let lines: Vec<serde_json::Value> =
-        ran.out.lines().map(|line| serde_json::from_str(line).expect("it is JSON")).collect();
+    let lines: Vec<serde_json::Value> = ran
+        .out
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("it is JSON"))
+        .collect();
     assert_eq!(lines.len(), 4);
     for (seed, line) in lines[..3].iter().enumerate() {
         assert_eq!(line["scenario"], "order_fulfillment");
@@ -214,7 +271,10 @@ fn help_and_completions_are_there() {
 #[test]
 fn output_that_cannot_be_written_is_told() {
     let folder = folder();
-    let full = fs::File::options().write(true).open("/dev/full").expect("Linux has it");
+    let full = fs::File::options()
+        .write(true)
+        .open("/dev/full")
+        .expect("Linux has it");
     let mut command = command(folder.path(), &["list"]);
     let ran = ran(&command.stdout(full).output().expect("the program runs"));
     assert_eq!(ran.code, 2);
@@ -226,9 +286,15 @@ fn output_that_cannot_be_written_is_told() {
 fn an_interrupted_test_tells_what_it_found() {
     let folder = folder();
     let mut command = command(folder.path(), &["fuzz", "--time", "120s", "--json"]);
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
+    let child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it runs");
     std::thread::sleep(std::time::Duration::from_millis(1_500));
-    let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    let kill = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
     assert!(kill.expect("kill runs").success());
     let ran = ran(&child.wait_with_output().expect("it ends"));
     assert_eq!(ran.code, 130, "{}", ran.err);

@@ -22,7 +22,9 @@ fn read(path: impl AsRef<Path>) -> String {
 
 fn files_under(folder: &Path, extension: &str) -> Vec<PathBuf> {
     let mut files = Vec::new();
-    let Ok(entries) = fs::read_dir(root().join(folder)) else { return files };
+    let Ok(entries) = fs::read_dir(root().join(folder)) else {
+        return files;
+    };
     for entry in entries {
         let path = entry.expect("an entry").path();
         if path.is_dir() {
@@ -37,7 +39,13 @@ fn files_under(folder: &Path, extension: &str) -> Vec<PathBuf> {
 
 fn packages() -> Vec<Value> {
     let cargo = Command::new(env!("CARGO"))
-        .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
+        .args([
+            "metadata",
+            "--no-deps",
+            "--offline",
+            "--format-version",
+            "1",
+        ])
         .current_dir(root())
         .output()
         .expect("cargo runs");
@@ -47,9 +55,14 @@ fn packages() -> Vec<Value> {
 
 /// The direct dependencies of a package: those it has always, and those of its tests and builds.
 fn dependencies(package: &Value, kind: Option<&str>) -> BTreeSet<String> {
-    let all = package["dependencies"].as_array().expect("dependencies").iter();
+    let all = package["dependencies"]
+        .as_array()
+        .expect("dependencies")
+        .iter();
     let chosen = all.filter(|dependency| dependency["kind"].as_str() == kind);
-    chosen.map(|dependency| dependency["name"].as_str().expect("a name").to_owned()).collect()
+    chosen
+        .map(|dependency| dependency["name"].as_str().expect("a name").to_owned())
+        .collect()
 }
 
 #[test]
@@ -59,7 +72,11 @@ fn a_new_dependency_is_a_reviewed_change() {
     let mut text = String::new();
     for package in &packages {
         let name = package["name"].as_str().expect("a name");
-        for (kind, what) in [(None, ""), (Some("build"), " (build)"), (Some("dev"), " (dev)")] {
+        for (kind, what) in [
+            (None, ""),
+            (Some("build"), " (build)"),
+            (Some("dev"), " (dev)"),
+        ] {
             let names: Vec<_> = dependencies(package, kind).into_iter().collect();
             if !names.is_empty() {
                 let _ = writeln!(text, "{name}{what}: {}", names.join(" "));
@@ -78,20 +95,33 @@ fn the_arrows_point_one_way() {
         ("steadfast-store", &["steadfast-core", "steadfast-proto"]),
         (
             "steadfast-sim",
-            &["steadfast-core", "steadfast-proto", "steadfast-replay", "steadfast-store"],
+            &[
+                "steadfast-core",
+                "steadfast-proto",
+                "steadfast-replay",
+                "steadfast-store",
+            ],
         ),
         ("steadfast-scenarios", &["steadfast-sim"]),
     ];
     for package in packages() {
         let name = package["name"].as_str().expect("a name").to_owned();
         let dependencies = dependencies(&package, None);
-        let Some((_, allowed)) = allowed.iter().find(|(known, _)| **known == name) else { continue };
+        let Some((_, allowed)) = allowed.iter().find(|(known, _)| **known == name) else {
+            continue;
+        };
         for dependency in dependencies.iter().filter(|it| it.starts_with("steadfast")) {
-            assert!(allowed.contains(&dependency.as_str()), "{name} uses {dependency}");
+            assert!(
+                allowed.contains(&dependency.as_str()),
+                "{name} uses {dependency}"
+            );
         }
         if name != "steadfast-proto" {
             for runtime in ["tokio", "tonic", "async-std", "smol"] {
-                assert!(!dependencies.contains(runtime), "{name} depends on {runtime}");
+                assert!(
+                    !dependencies.contains(runtime),
+                    "{name} depends on {runtime}"
+                );
             }
         }
     }
@@ -153,19 +183,34 @@ fn every_checker_scenario_and_planted_bug_is_documented() {
     let text = read("docs/sim.md");
     let scenarios = suite.scenarios().iter();
     let scenarios = scenarios.map(|source| source.file.trim_end_matches(".toml").to_owned());
-    let sabotages = suite.sabotages().iter().map(|sabotage| sabotage.name.clone());
+    let sabotages = suite
+        .sabotages()
+        .iter()
+        .map(|sabotage| sabotage.name.clone());
     let invariants = suite.invariants().keys().cloned();
-    let names = checkers().into_iter().chain(scenarios).chain(sabotages).chain(invariants);
-    let missing: Vec<_> = names.filter(|name| !text.contains(&format!("`{name}`"))).collect();
+    let names = checkers()
+        .into_iter()
+        .chain(scenarios)
+        .chain(sabotages)
+        .chain(invariants);
+    let missing: Vec<_> = names
+        .filter(|name| !text.contains(&format!("`{name}`")))
+        .collect();
     assert!(missing.is_empty(), "docs/sim.md lacks {missing:?}");
 }
 
 #[test]
 fn every_checker_has_a_planted_bug() {
     let suite = steadfast_scenarios::suite();
-    let caught: BTreeSet<_> =
-        suite.sabotages().iter().map(|sabotage| sabotage.caught_by.clone()).collect();
-    let idle: Vec<_> = checkers().into_iter().filter(|name| !caught.contains(name)).collect();
+    let caught: BTreeSet<_> = suite
+        .sabotages()
+        .iter()
+        .map(|sabotage| sabotage.caught_by.clone())
+        .collect();
+    let idle: Vec<_> = checkers()
+        .into_iter()
+        .filter(|name| !caught.contains(name))
+        .collect();
     assert!(idle.is_empty(), "no planted bug names {idle:?}");
 }
 
@@ -176,8 +221,15 @@ fn every_scenario_file_is_registered() {
     let mut written = BTreeSet::new();
     for entry in fs::read_dir(root().join("scenarios")).expect("the folder") {
         let path = entry.expect("an entry").path();
-        if path.extension().is_some_and(|extension| extension == "toml") {
-            let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "toml")
+        {
+            let name = path
+                .file_name()
+                .expect("a name")
+                .to_string_lossy()
+                .into_owned();
             if name != "Cargo.toml" {
                 written.insert(name);
             }

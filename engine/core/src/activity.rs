@@ -39,6 +39,7 @@ use steadfast_proto::temporal::api::{
 use crate::{
     command::ScheduleActivity,
     commands::bad,
+    deadline::TimeoutKind,
     effect::{ActivityTaskReply, Rejection, Reply, ReplyTo},
     history::{ScheduledActivity, proto_duration},
     ids::{ActivityId, EventId, RequestId},
@@ -129,7 +130,11 @@ fn earliest(
     b: Option<(Timestamp, TimeoutType)>,
 ) -> Option<(Timestamp, TimeoutType)> {
     match (a, b) {
-        (Some(a), Some(b)) => Some(if b.0 < a.0 { b } else { a }),
+        // At the same time the attempt's end comes first. temporal: timer_sequence.go, the order of timer types.
+        (Some(a), Some(b)) => {
+            let order = |it: (Timestamp, TimeoutType)| (it.0, TimeoutKind::of(it.1));
+            Some(if order(b) < order(a) { b } else { a })
+        }
         (a, b) => a.or(b),
     }
 }
@@ -193,6 +198,8 @@ impl Tx<'_> {
                 workflow_task_completed_event_id: completed.0,
                 retry_policy: Some(retry_policy_to_proto(&command.retry)),
                 priority: command.priority,
+                #[expect(deprecated, reason = "deprecated for users, not for SDKs")]
+                use_workflow_build_id: command.use_workflow_build_id,
                 ..ActivityTaskScheduledEventAttributes::default()
             },
             trimmings,

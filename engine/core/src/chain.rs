@@ -283,6 +283,7 @@ impl Tx<'_> {
         if !command.run_timeout.is_zero() {
             start.workflow_run_timeout = Some(duration_to_proto(command.run_timeout));
         }
+        start.workflow_run_timeout.get_or_insert_default();
         if !command.task_timeout.is_zero() {
             start.workflow_task_timeout = Some(duration_to_proto(command.task_timeout));
         }
@@ -393,8 +394,8 @@ impl Tx<'_> {
             header: request.header.as_ref().map(|p| p.0.clone()),
             memo: request.memo.as_ref().map(|p| p.0.clone()),
             search_attributes: request.search_attributes.as_ref().map(|p| p.0.clone()),
-            workflow_execution_timeout: Some(duration_to_proto(request.execution_timeout)),
-            workflow_run_timeout: Some(duration_to_proto(request.run_timeout)),
+            workflow_execution_timeout: given(request.execution_timeout),
+            workflow_run_timeout: given(request.run_timeout),
             workflow_task_timeout: Some(duration_to_proto(request.task_timeout)),
             first_execution_run_id: run_id.clone(),
             original_execution_run_id: run_id.clone(),
@@ -412,6 +413,9 @@ impl Tx<'_> {
             ..WorkflowExecutionStartedEventAttributes::default()
         };
         if let Some(parent) = parent {
+            // A child's start event says what a client's leaves out.
+            attributes.workflow_run_timeout = Some(duration_to_proto(request.run_timeout));
+            attributes.priority.get_or_insert_default();
             attributes.parent_workflow_namespace = parent.run.execution.namespace.to_string();
             attributes.parent_workflow_namespace_id = parent.run.execution.namespace.to_string();
             attributes.parent_initiated_event_id = parent.initiated.0;
@@ -420,6 +424,11 @@ impl Tx<'_> {
         }
         attributes
     }
+}
+
+/// A timeout that may be absent.
+pub(crate) fn given(timeout: Duration) -> Option<prost_types::Duration> {
+    (!timeout.is_zero()).then(|| duration_to_proto(timeout))
 }
 
 fn continued_attributes(
@@ -437,12 +446,15 @@ fn continued_attributes(
         workflow_task_timeout: next.workflow_task_timeout,
         workflow_task_completed_event_id: completed.0,
         backoff_start_interval: next.first_workflow_task_backoff,
-        initiator: next.initiator,
+        // Only the next run knows better than the command.
+        initiator: command.initiator,
         failure: command.failure,
         last_completion_result: command.last_result,
         header: command.header,
         memo: command.memo,
         search_attributes: command.search_attributes,
+        #[expect(deprecated, reason = "deprecated for users, not for SDKs")]
+        inherit_build_id: command.inherit_build_id,
         ..WorkflowExecutionContinuedAsNewEventAttributes::default()
     }
 }

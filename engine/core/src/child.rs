@@ -42,7 +42,7 @@ use steadfast_proto::temporal::api::{
 };
 
 use crate::{
-    chain::{Ending, normal},
+    chain::{Ending, given, normal},
     command::StartChild,
     commands::bad,
     history::PendingChild,
@@ -127,7 +127,11 @@ impl Tx<'_> {
             (false, true) => child.run_timeout,
             (false, false) => child.run_timeout.min(execution),
         };
-        let task = child.task_timeout;
+        let task = if child.task_timeout.is_zero() {
+            DEFAULT_WORKFLOW_TASK_TIMEOUT
+        } else {
+            child.task_timeout
+        };
         StartRequest {
             key: child.key.clone(),
             workflow_type: child.workflow_type.clone(),
@@ -138,10 +142,10 @@ impl Tx<'_> {
             search_attributes: child.search_attributes.clone().map(Proto),
             execution_timeout: execution,
             run_timeout,
-            task_timeout: if task.is_zero() {
-                DEFAULT_WORKFLOW_TASK_TIMEOUT
-            } else {
+            task_timeout: if run_timeout.is_zero() {
                 task
+            } else {
+                task.min(run_timeout)
             },
             retry: child.retry.clone(),
             cron: child.cron.clone(),
@@ -260,7 +264,8 @@ impl Tx<'_> {
             cause: StartChildWorkflowExecutionFailedCause::WorkflowAlreadyExists.into(),
             control: a.control.clone(),
             initiated_event_id: initiated.0,
-            workflow_task_completed_event_id: a.workflow_task_completed_event_id,
+            // temporal: left empty, as in the failures of external signals and cancellations.
+            workflow_task_completed_event_id: 0,
         });
     }
 
@@ -429,7 +434,7 @@ fn initiated_attributes(
         }),
         task_queue: Some(normal(request.task_queue.to_string())),
         input: child.input,
-        workflow_execution_timeout: Some(duration_to_proto(request.execution_timeout)),
+        workflow_execution_timeout: given(request.execution_timeout),
         workflow_run_timeout: Some(duration_to_proto(request.run_timeout)),
         workflow_task_timeout: Some(duration_to_proto(request.task_timeout)),
         parent_close_policy: match child.parent_close {
@@ -454,6 +459,8 @@ fn initiated_attributes(
         memo: child.memo,
         search_attributes: child.search_attributes,
         priority: child.priority,
+        #[expect(deprecated, reason = "deprecated for users, not for SDKs")]
+        inherit_build_id: child.inherit_build_id,
         ..StartChildWorkflowExecutionInitiatedEventAttributes::default()
     }
 }

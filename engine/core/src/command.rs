@@ -149,6 +149,8 @@ pub struct ScheduleActivity {
     pub priority: Option<Priority>,
     /// Whether the worker would run it itself at once.
     pub eager: bool,
+    /// Whether it is to run on the build that runs the workflow; only noted so far.
+    pub use_workflow_build_id: bool,
 }
 
 /// Close and go on in a new run.
@@ -182,6 +184,8 @@ pub struct ContinueAsNew {
     pub failure: Option<Failure>,
     /// The result of the last run that completed, for the next one to see.
     pub last_result: Option<Payloads>,
+    /// Whether the next run is to stay on this run's build; only noted so far.
+    pub inherit_build_id: bool,
 }
 
 /// Start a child.
@@ -219,6 +223,8 @@ pub struct StartChild {
     pub control: String,
     /// Priority and fairness.
     pub priority: Option<Priority>,
+    /// Whether it is to run on its parent's build; only noted so far.
+    pub inherit_build_id: bool,
 }
 
 /// Signal another execution.
@@ -245,6 +251,8 @@ pub struct SignalExternal {
 pub struct CancelExternal {
     /// Whom.
     pub key: ExecutionKey,
+    /// Its namespace as the command has it, for the event: empty means the sender's own.
+    pub namespace: String,
     /// Its run; `None` means the current one.
     pub run_id: Option<RunId>,
     /// Only if it is a child of the sender.

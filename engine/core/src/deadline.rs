@@ -45,7 +45,7 @@ pub enum TimeoutKind {
 }
 
 impl TimeoutKind {
-    fn of(wire: TimeoutType) -> Self {
+    pub(crate) fn of(wire: TimeoutType) -> Self {
         match wire {
             TimeoutType::StartToClose | TimeoutType::Unspecified => Self::StartToClose,
             TimeoutType::ScheduleToStart => Self::ScheduleToStart,

@@ -113,7 +113,7 @@ impl Tx<'_> {
         let initiated = self.write_with(
             RequestCancelExternalWorkflowExecutionInitiatedEventAttributes {
                 workflow_task_completed_event_id: completed.0,
-                namespace: cancel.key.namespace.to_string(),
+                namespace: cancel.namespace,
                 namespace_id: cancel.key.namespace.to_string(),
                 workflow_execution: Some(target(&cancel.key, cancel.run_id.as_ref())),
                 control: cancel.control,
@@ -172,7 +172,8 @@ impl Tx<'_> {
         };
         self.buffer(SignalExternalWorkflowExecutionFailedEventAttributes {
             cause: cause.into(),
-            workflow_task_completed_event_id: sent.workflow_task_completed_event_id,
+            // temporal: left empty.
+            workflow_task_completed_event_id: 0,
             namespace: sent.namespace.clone(),
             namespace_id: sent.namespace_id.clone(),
             workflow_execution: sent.workflow_execution.clone(),
@@ -205,7 +206,7 @@ impl Tx<'_> {
         if *result == OutboxResult::Done {
             return self.buffer(ExternalWorkflowExecutionCancelRequestedEventAttributes {
                 initiated_event_id: initiated.0,
-                namespace: sent.namespace.clone(),
+                namespace: sent.namespace_id.clone(),
                 namespace_id: sent.namespace_id.clone(),
                 workflow_execution: sent.workflow_execution.clone(),
             });
@@ -213,8 +214,9 @@ impl Tx<'_> {
         self.buffer(
             RequestCancelExternalWorkflowExecutionFailedEventAttributes {
                 cause: CancelCause::ExternalWorkflowExecutionNotFound.into(),
-                workflow_task_completed_event_id: sent.workflow_task_completed_event_id,
-                namespace: sent.namespace.clone(),
+                // temporal: left empty.
+                workflow_task_completed_event_id: 0,
+                namespace: sent.namespace_id.clone(),
                 namespace_id: sent.namespace_id.clone(),
                 workflow_execution: sent.workflow_execution.clone(),
                 initiated_event_id: initiated.0,

@@ -7,6 +7,7 @@
 //! | queued, claimed | offered again | as it was | `OfferTaken` |
 //! | queued | a poller is there | claimed by it | `Claim` to the shard |
 //! | queued in a sticky queue | nobody polled it for a while | queued in the normal one | – |
+//! | queued in a sticky queue | its worker shut down | queued in the normal one | – |
 //! | queued | withdrawn | gone | – |
 //! | claimed | no answer for a while | claimed | `Claim` again |
 //! | claimed | started | gone; the shard has answered the poller | – |
@@ -56,6 +57,13 @@ pub enum MatchingInput {
         token: QueryToken,
         /// What the workflow code said.
         result: Box<WorkflowQueryResult>,
+    },
+    /// A worker ends in good order and will not poll its sticky queue again.
+    ShutdownWorker {
+        /// Where the worker waits.
+        reply_to: ReplyTo,
+        /// The queue that only it polled.
+        sticky: QueueKey,
     },
     /// A shard says something.
     Message(Box<Envelope>),
@@ -211,6 +219,10 @@ impl Matching {
             } => {
                 self.query_answered(reply_to, token, &result, effects);
             }
+            MatchingInput::ShutdownWorker { reply_to, sticky } => {
+                self.shut_down(now, &sticky, effects);
+                effects.push(Effect::Reply(reply_to, Ok(Reply::Done)));
+            }
             MatchingInput::Message(envelope) => self.message(now, *envelope, effects),
             MatchingInput::Tick => self.tick(now, effects),
         }
@@ -274,7 +286,13 @@ impl Matching {
         }
     }
 
-    fn offer(&mut self, now: Monotonic, mut offer: Offer, from: Address, effects: &mut Vec<Effect>) {
+    fn offer(
+        &mut self,
+        now: Monotonic,
+        mut offer: Offer,
+        from: Address,
+        effects: &mut Vec<Effect>,
+    ) {
         self.send(from, Message::OfferTaken(offer.task.clone()), effects);
         if self.tasks.contains_key(&offer.task) {
             return;
@@ -504,30 +522,48 @@ impl Matching {
             .map(|(key, _)| key.clone())
             .collect();
         for key in dead {
-            let queue = self.queues.remove(&key).expect("just listed");
-            for mut offer in queue.tasks {
-                fall_back(&mut offer);
-                let to = offer.queue.clone();
-                self.tasks
-                    .insert(offer.task.clone(), Place::Queued(to.clone()));
-                self.queues
-                    .entry(to.clone())
-                    .or_default()
-                    .tasks
-                    .push_back(offer);
-                self.pair(now, &to, effects);
-            }
-            for query in queue.queries {
-                self.query(
-                    now,
-                    QueryOffer {
-                        sticky: None,
-                        ..query
-                    },
-                    effects,
-                );
+            self.leave(now, &key, effects);
+        }
+    }
+
+    /// What waits in a sticky queue goes to the normal one.
+    fn leave(&mut self, now: Monotonic, key: &QueueKey, effects: &mut Vec<Effect>) {
+        let Some(queue) = self.queues.remove(key) else {
+            return;
+        };
+        for mut offer in queue.tasks {
+            fall_back(&mut offer);
+            let to = offer.queue.clone();
+            self.tasks
+                .insert(offer.task.clone(), Place::Queued(to.clone()));
+            self.queues
+                .entry(to.clone())
+                .or_default()
+                .tasks
+                .push_back(offer);
+            self.pair(now, &to, effects);
+        }
+        for query in queue.queries {
+            self.query(
+                now,
+                QueryOffer {
+                    sticky: None,
+                    ..query
+                },
+                effects,
+            );
+        }
+    }
+
+    /// Nobody will poll this sticky queue again: its polls end and whatever comes for it is passed on at once.
+    // temporal: service/frontend/workflow_handler.go ShutdownWorker, matching_engine.go ForceUnloadTaskQueuePartition.
+    fn shut_down(&mut self, now: Monotonic, sticky: &QueueKey, effects: &mut Vec<Effect>) {
+        if let Some(queue) = self.queues.get_mut(sticky) {
+            for poller in queue.pollers.drain(..) {
+                effects.push(Effect::Reply(poller.reply_to, Ok(Reply::NoTask)));
             }
         }
+        self.leave(now, sticky, effects);
     }
 }
 

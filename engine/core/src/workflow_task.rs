@@ -26,7 +26,7 @@ use steadfast_proto::temporal::api::{
         QueryResultType, SuggestContinueAsNewReason, TaskQueueKind, TimeoutType,
         WorkflowTaskFailedCause,
     },
-    failure::v1::Failure,
+    failure::v1::{Failure, ServerFailureInfo},
     history::v1::{
         WorkflowTaskCompletedEventAttributes, WorkflowTaskFailedEventAttributes,
         WorkflowTaskScheduledEventAttributes, WorkflowTaskStartedEventAttributes,
@@ -545,7 +545,12 @@ impl Tx<'_> {
         let attempt = self.run.task.as_ref().map_or(1, |task| task.attempt);
         let unhandled = error.cause == WorkflowTaskFailedCause::UnhandledCommand;
         if attempt == 1 || unhandled {
-            let failure = Failure::server(message.clone(), true);
+            let failure = if unhandled {
+                // What the workflow did not know of is no mistake: it may try again.
+                Failure::of(message.clone(), ServerFailureInfo::default())
+            } else {
+                Failure::server(message.clone(), true)
+            };
             self.miss_task(Miss::Failed {
                 cause: error.cause,
                 failure: Some(&failure),

@@ -27,10 +27,7 @@ pub struct AmbientOrder;
 impl AmbientOrder {
     /// Sends a mail that says how busy the process is.
     #[run(name = "orderFulfillment")]
-    pub async fn run(
-        ctx: &mut WorkflowContext<Self>,
-        order: Order,
-    ) -> WorkflowResult<OrderStatus> {
+    pub async fn run(ctx: &mut WorkflowContext<Self>, order: Order) -> WorkflowResult<OrderStatus> {
         let busy = RUNS.fetch_add(1, Ordering::Relaxed);
         let email = Email {
             key: format!("order-{}/mail", order.id),

@@ -11,10 +11,7 @@ use steadfast_sim::{
 };
 
 use self::{ambient::AmbientOrder, careless::Careless};
-use crate::{
-    services::payment,
-    workflows::activities::Undo,
-};
+use crate::{services::payment, workflows::activities::Undo};
 
 /// Registers every planted bug: those of the engine, and those of suites.
 #[must_use]
@@ -99,21 +96,32 @@ fn skip_refund(suite: &mut Suite) {
 
 fn refund_twice(suite: &mut Suite) {
     let twice = |ctx: ActivityContext, undo: Undo| async move {
-        ctx.call::<_, ()>("payment", "refund", &undo.key, &undo).await?;
+        ctx.call::<_, ()>("payment", "refund", &undo.key, &undo)
+            .await?;
         let again = format!("{}/again", undo.key);
-        ctx.call::<_, ()>("payment", "refund", &again, &undo).await?;
+        ctx.call::<_, ()>("payment", "refund", &again, &undo)
+            .await?;
         Ok(())
     };
     let service = payment::declaration(|_| Ok(Careless::refunding_again()));
-    suite.replace(Suite::new().service("payment", service).activity("refundPayment", twice));
+    suite.replace(
+        Suite::new()
+            .service("payment", service)
+            .activity("refundPayment", twice),
+    );
 }
 
 fn release_first(suite: &mut Suite) {
     let release_first = |ctx: ActivityContext, undo: Undo| async move {
         let step = undo.undoes.replace("/charge", "/reserve");
-        let release = Undo { key: format!("{step}/undo"), undoes: step };
-        ctx.call::<_, ()>("inventory", "release", &release.key, &release).await?;
-        ctx.call::<_, ()>("payment", "refund", &undo.key, &undo).await?;
+        let release = Undo {
+            key: format!("{step}/undo"),
+            undoes: step,
+        };
+        ctx.call::<_, ()>("inventory", "release", &release.key, &release)
+            .await?;
+        ctx.call::<_, ()>("payment", "refund", &undo.key, &undo)
+            .await?;
         Ok(())
     };
     suite.replace(Suite::new().activity("refundPayment", release_first));

@@ -153,7 +153,9 @@ impl RunFacts {
         use Attributes as A;
         match &event.attributes {
             Some(A::WorkflowExecutionSignaledEventAttributes(signal)) => {
-                self.signals.entry(signal.request_id.clone()).or_insert(None);
+                self.signals
+                    .entry(signal.request_id.clone())
+                    .or_insert(None);
             }
             Some(A::WorkflowExecutionCancelRequestedEventAttributes(_)) => {
                 self.cancel_requested = true;
@@ -166,7 +168,8 @@ impl RunFacts {
         use Attributes as A;
         match &event.attributes {
             Some(A::WorkflowExecutionSignaledEventAttributes(signal)) => {
-                self.signals.insert(signal.request_id.clone(), Some(event.event_id));
+                self.signals
+                    .insert(signal.request_id.clone(), Some(event.event_id));
             }
             Some(A::WorkflowExecutionCancelRequestedEventAttributes(_)) => {
                 self.cancel_requested = true;
@@ -241,7 +244,11 @@ impl Facts {
         }
     }
 
-    fn take(&mut self, batch: Batch, mut tell: impl FnMut(&mut Self, &RunKey, Timestamp, Fact<'_>)) {
+    fn take(
+        &mut self,
+        batch: Batch,
+        mut tell: impl FnMut(&mut Self, &RunKey, Timestamp, Fact<'_>),
+    ) {
         for entry in batch.entries {
             let run = RunKey {
                 execution: entry.key.clone(),
@@ -279,8 +286,10 @@ impl Facts {
         shard: ShardId,
         found: &BTreeMap<ExecutionKey, Execution>,
     ) -> Result<(), String> {
-        let ShardFacts { mut waiting, ghosts } =
-            std::mem::take(self.shards.entry(shard).or_default());
+        let ShardFacts {
+            mut waiting,
+            ghosts,
+        } = std::mem::take(self.shards.entry(shard).or_default());
         let explained = match self.explain(shard, &waiting, found) {
             Ok(count) => Ok((waiting.split_off(count), waiting)),
             Err(what) => match self.explain(shard, &ghosts, found) {
@@ -303,7 +312,10 @@ impl Facts {
         waiting: &VecDeque<Waiting>,
         found: &BTreeMap<ExecutionKey, Execution>,
     ) -> Result<usize, String> {
-        let mine = self.records.keys().filter(|key| key.shard(self.shard_count) == shard);
+        let mine = self
+            .records
+            .keys()
+            .filter(|key| key.shard(self.shard_count) == shard);
         let mut folded: BTreeMap<ExecutionKey, Execution> =
             mine.map(|key| (key.clone(), self.fold(key))).collect();
         let first_difference = difference(&folded, found);
@@ -369,8 +381,10 @@ fn difference(
     if let Some(key) = folded.keys().find(|key| !found.contains_key(*key)) {
         return Some(format!("{key} was durable and is gone"));
     }
-    let mut differ = found.iter().filter(|(key, execution)| folded.get(*key) != Some(*execution));
-    differ
-        .next()
-        .map(|(key, _)| format!("what was recovered of {key} is not the fold of its durable records"))
+    let mut differ = found
+        .iter()
+        .filter(|(key, execution)| folded.get(*key) != Some(*execution));
+    differ.next().map(|(key, _)| {
+        format!("what was recovered of {key} is not the fold of its durable records")
+    })
 }

@@ -59,10 +59,13 @@ impl Sentence {
         require(event.event_id == expected, || {
             format!("event {} where {expected} was due", event.event_id)
         })?;
-        require(!self.closed, || format!("{} after the close event", kind.as_str_name()))?;
-        require((kind == EventType::WorkflowExecutionStarted) == (expected == 1), || {
-            format!("{} as event {expected}", kind.as_str_name())
+        require(!self.closed, || {
+            format!("{} after the close event", kind.as_str_name())
         })?;
+        require(
+            (kind == EventType::WorkflowExecutionStarted) == (expected == 1),
+            || format!("{} as event {expected}", kind.as_str_name()),
+        )?;
         self.types.push(kind);
         self.read_time(event, kind)?;
         let Some(attributes) = &event.attributes else {
@@ -246,12 +249,19 @@ impl Sentence {
 
     fn refers(&self, id: i64, kind: EventType) -> Result<(), String> {
         require(self.is(id, kind), || {
-            format!("event {id} is referred to as {} and is none", kind.as_str_name())
+            format!(
+                "event {id} is referred to as {} and is none",
+                kind.as_str_name()
+            )
         })
     }
 
     fn may_refer(&self, id: i64, kind: EventType) -> Result<(), String> {
-        if id == 0 { Ok(()) } else { self.refers(id, kind) }
+        if id == 0 {
+            Ok(())
+        } else {
+            self.refers(id, kind)
+        }
     }
 
     /// The event was decided by the newest workflow task.
@@ -269,7 +279,9 @@ impl Sentence {
     fn ends(&mut self, begun: i64, kind: EventType) -> Result<(), String> {
         self.refers(begun, kind)?;
         let was_pending = self.pending.remove(&begun);
-        require(was_pending, || format!("what event {begun} began ends twice"))
+        require(was_pending, || {
+            format!("what event {begun} began ends twice")
+        })
     }
 
     fn ends_child(&mut self, initiated: i64, started: i64) -> Result<(), String> {
@@ -315,7 +327,9 @@ impl HistoryGrammar {
         if !runs.contains_key(run) {
             runs.insert(run.clone(), Sentence::default());
         }
-        let read = runs.get_mut(run).map_or(Ok(()), |sentence| sentence.read(event));
+        let read = runs
+            .get_mut(run)
+            .map_or(Ok(()), |sentence| sentence.read(event));
         tally.check(at, read.is_ok(), || {
             let what = read.err().unwrap_or_default();
             format!("{} event {}: {what}", named(run), event.event_id)

@@ -28,7 +28,11 @@ pub(super) fn message(wire: &Wire, out: &mut dyn Write) -> fmt::Result {
             machine(envelope, &mut text);
             out.write_str(&text)
         }
-        Wire::Call(_, call) => write!(out, "{} {} (attempt {})", call.operation, call.key, call.attempt),
+        Wire::Call(_, call) => write!(
+            out,
+            "{} {} (attempt {})",
+            call.operation, call.key, call.attempt
+        ),
         Wire::Result(_, result) => match &**result {
             Ok(body) => write!(out, "{}", String::from_utf8_lossy(body)),
             Err(error) => write!(out, "{error}"),
@@ -45,7 +49,10 @@ fn request(rpc: &Rpc, out: &mut dyn Write) -> fmt::Result {
     match rpc {
         Rpc::Start(body) => write!(out, " {}", body.workflow_id),
         Rpc::Signal(body) => {
-            let id = body.workflow_execution.as_ref().map_or("", |e| e.workflow_id.as_str());
+            let id = body
+                .workflow_execution
+                .as_ref()
+                .map_or("", |e| e.workflow_id.as_str());
             write!(out, " {id} {}", body.signal_name)
         }
         Rpc::CompleteWorkflowTask(body) => {
@@ -66,15 +73,29 @@ fn answer(answer: &Answer, out: &mut dyn Write) -> fmt::Result {
             let Some(execution) = &task.workflow_execution else {
                 return out.write_str(" nothing");
             };
-            let events = task.history.as_ref().map_or(0, |history| history.events.len());
-            write!(out, " {} started {} with {events} events", execution.workflow_id, task.started_event_id)
+            let events = task
+                .history
+                .as_ref()
+                .map_or(0, |history| history.events.len());
+            write!(
+                out,
+                " {} started {} with {events} events",
+                execution.workflow_id, task.started_event_id
+            )
         }
         Answer::PollActivityTask(task) => {
             let Some(execution) = &task.workflow_execution else {
                 return out.write_str(" nothing");
             };
-            let kind = task.activity_type.as_ref().map_or("", |kind| kind.name.as_str());
-            write!(out, " {} {kind} attempt {}", execution.workflow_id, task.attempt)
+            let kind = task
+                .activity_type
+                .as_ref()
+                .map_or("", |kind| kind.name.as_str());
+            write!(
+                out,
+                " {} {kind} attempt {}",
+                execution.workflow_id, task.attempt
+            )
         }
         _ => Ok(()),
     }
@@ -84,7 +105,10 @@ fn answer(answer: &Answer, out: &mut dyn Write) -> fmt::Result {
 pub(super) fn machine(envelope: &Envelope, out: &mut String) {
     let task = |task: &TaskRef| {
         let id = &task.run.execution.workflow_id;
-        format!("{:?} task {} of {id} attempt {}", task.kind, task.scheduled, task.attempt)
+        format!(
+            "{:?} task {} of {id} attempt {}",
+            task.kind, task.scheduled, task.attempt
+        )
     };
     let what = match &envelope.message {
         Message::Offer(offer) => format!("offer {} in {}", task(&offer.task), offer.queue.name),
@@ -92,13 +116,27 @@ pub(super) fn machine(envelope: &Envelope, out: &mut String) {
         Message::OfferTaken(taken) => format!("taken {}", task(taken)),
         Message::MatchingStarted => "matching started".to_owned(),
         Message::Claim(claim) => format!("claim {} for {}", task(&claim.task), claim.identity),
-        Message::ClaimAnswer { task: claimed, started, .. } => {
-            format!("claimed {}: {}", task(claimed), if *started { "started" } else { "gone" })
+        Message::ClaimAnswer {
+            task: claimed,
+            started,
+            ..
+        } => {
+            format!(
+                "claimed {}: {}",
+                task(claimed),
+                if *started { "started" } else { "gone" }
+            )
         }
         Message::Query(query) => format!("query {}", query.run.execution.workflow_id),
-        Message::Outbox(item) => format!("work {} of {}", item.number, item.from.execution.workflow_id),
+        Message::Outbox(item) => format!(
+            "work {} of {}",
+            item.number, item.from.execution.workflow_id
+        ),
         Message::OutboxAnswer(answer) => {
-            format!("work {} of {} done", answer.number, answer.from.execution.workflow_id)
+            format!(
+                "work {} of {} done",
+                answer.number, answer.from.execution.workflow_id
+            )
         }
     };
     let place = |address: Address| match address {
@@ -130,14 +168,32 @@ pub(super) fn batch(batch: &Batch, out: &mut String) {
             },
             Record::Created(_) => out.push_str("created"),
             Record::WorkflowTask(Some(task)) => {
-                let started = if task.started.is_some() { "started" } else { "waits" };
-                out.push_str(&format!("task({} attempt {} {started})", task.scheduled, task.attempt));
+                let started = if task.started.is_some() {
+                    "started"
+                } else {
+                    "waits"
+                };
+                out.push_str(&format!(
+                    "task({} attempt {} {started})",
+                    task.scheduled, task.attempt
+                ));
             }
             Record::WorkflowTask(None) => out.push_str("no-task"),
-            Record::Sticky(sticky) => out.push_str(if sticky.is_some() { "sticky" } else { "unsticky" }),
+            Record::Sticky(sticky) => out.push_str(if sticky.is_some() {
+                "sticky"
+            } else {
+                "unsticky"
+            }),
             Record::Activity(id, Some(state)) => {
-                let started = if state.started.is_some() { "started" } else { "waits" };
-                out.push_str(&format!("activity({id} attempt {} {started})", state.attempt));
+                let started = if state.started.is_some() {
+                    "started"
+                } else {
+                    "waits"
+                };
+                out.push_str(&format!(
+                    "activity({id} attempt {} {started})",
+                    state.attempt
+                ));
             }
             Record::Activity(id, None) => out.push_str(&format!("activity({id} over)")),
             Record::Buffered(_) => out.push_str("buffered"),

@@ -28,7 +28,9 @@ pub struct ServiceStore {
 
 impl fmt::Debug for ServiceStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ServiceStore").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("ServiceStore")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
     }
 }
 
@@ -67,9 +69,16 @@ impl ServiceNode {
         let mut store = self.store.borrow_mut();
         *store.handled.entry(call.operation.clone()).or_default() += 1;
         let undoes = store.compensations.contains(&call.operation);
-        let result = if ctx.chance().roll(SERVICE_FAILURE, node, self.config.failure) {
+        let result = if ctx
+            .chance()
+            .roll(SERVICE_FAILURE, node, self.config.failure)
+        {
             Err(ServiceError::transient("Unavailable", "try again later"))
-        } else if !undoes && ctx.chance().roll(SERVICE_REFUSAL, node, self.config.refusal) {
+        } else if !undoes
+            && ctx
+                .chance()
+                .roll(SERVICE_REFUSAL, node, self.config.refusal)
+        {
             Err(ServiceError::fatal("Refused", "not for you"))
         } else {
             let ServiceStore { name, service, .. } = &mut *store;
@@ -97,7 +106,9 @@ impl Process<Wire> for ServiceNode {
     }
 
     fn on_message(&mut self, ctx: &mut Ctx<'_, Wire>, from: Peer, message: Wire) {
-        let Wire::Call(id, call) = message else { return };
+        let Wire::Call(id, call) = message else {
+            return;
+        };
         let least = u64::try_from(self.config.latency.min.as_nanos()).unwrap_or(u64::MAX);
         let most = u64::try_from(self.config.latency.max.as_nanos()).unwrap_or(u64::MAX);
         let latency = ctx.choose_range(SERVICE_LATENCY, ctx.node(), least..most.saturating_add(1));

@@ -50,7 +50,9 @@ impl Saboteur {
 
     /// The time that a shard is told.
     pub(crate) fn time(&self, now: Now, event: &InputEvent) -> Now {
-        if self.plants(Bug::TimerEarlyOnFastClock) && matches!(event, InputEvent::Loaded(..) | InputEvent::Request(..)) {
+        if self.plants(Bug::TimerEarlyOnFastClock)
+            && matches!(event, InputEvent::Loaded(..) | InputEvent::Request(..))
+        {
             return Now {
                 wall: now.wall.plus(FAST),
                 ..now
@@ -76,8 +78,13 @@ impl Saboteur {
         };
         match request {
             Request::CompleteWorkflowTask(complete) => {
-                let kept = self.kept.remove(&complete.token.run.execution).unwrap_or_default();
-                kept.into_iter().map(|signal| Request::Signal(Box::new(signal))).collect()
+                let kept = self
+                    .kept
+                    .remove(&complete.token.run.execution)
+                    .unwrap_or_default();
+                kept.into_iter()
+                    .map(|signal| Request::Signal(Box::new(signal)))
+                    .collect()
             }
             Request::FailWorkflowTask(fail) => {
                 self.kept.remove(&fail.token.run.execution);
@@ -95,7 +102,10 @@ impl Saboteur {
         let run = shard.execution(key).and_then(Execution::current_run);
         let task = run.and_then(|run| run.task.as_ref());
         if task.is_some_and(|task| task.started.is_some()) {
-            self.kept.entry(key.clone()).or_default().push((**signal).clone());
+            self.kept
+                .entry(key.clone())
+                .or_default()
+                .push((**signal).clone());
             return None;
         }
         Some(event)
@@ -117,7 +127,9 @@ impl Saboteur {
             Some(Bug::EventsSwapped) => swap_events(batch),
             Some(Bug::RunCreatedTwice) => create_twins(batch),
             Some(Bug::RecordLost) => {
-                batch.entries.retain(|entry| !matches!(entry.record, Record::SignalRequest(_) | Record::Sticky(_)));
+                batch.entries.retain(|entry| {
+                    !matches!(entry.record, Record::SignalRequest(_) | Record::Sticky(_))
+                });
             }
             _ => {}
         }
@@ -134,7 +146,9 @@ impl Saboteur {
 
     /// What a new owner of a shard takes over.
     pub(crate) fn recovered(&self, executions: &mut BTreeMap<ExecutionKey, Execution>) {
-        executions.values_mut().for_each(|execution| self.lose_timers(execution));
+        executions
+            .values_mut()
+            .for_each(|execution| self.lose_timers(execution));
     }
 
     /// What is loaded.
@@ -168,7 +182,10 @@ impl Saboteur {
                 Err(Rejection::NotFound(_)),
             ) => Ok(Reply::Done),
             (Some(Bug::QueryFromMemory), Rpc::Query(body), Ok(Reply::Query(answer))) => {
-                let id = body.execution.as_ref().map_or("", |e| e.workflow_id.as_str());
+                let id = body
+                    .execution
+                    .as_ref()
+                    .map_or("", |e| e.workflow_id.as_str());
                 let query = body.query.as_ref().map_or("", |q| q.query_type.as_str());
                 let place = (id.to_owned(), query.to_owned());
                 let first = self.answers.entry(place).or_insert(answer);
@@ -181,7 +198,10 @@ impl Saboteur {
     /// An answer that needs no asking.
     pub(crate) fn known_answer(&self, rpc: &Rpc) -> Option<Reply> {
         let Rpc::Query(body) = rpc else { return None };
-        let id = body.execution.as_ref().map_or("", |e| e.workflow_id.as_str());
+        let id = body
+            .execution
+            .as_ref()
+            .map_or("", |e| e.workflow_id.as_str());
         let query = body.query.as_ref().map_or("", |q| q.query_type.as_str());
         let place = (id.to_owned(), query.to_owned());
         self.answers.get(&place).cloned().map(Reply::Query)
@@ -218,7 +238,10 @@ fn patient(mut event: InputEvent) -> InputEvent {
 
 /// Whatever creates a run and begins its history is written a second time, for another run.
 fn create_twins(batch: &mut Batch) {
-    let created = batch.entries.iter().position(|e| matches!(e.record, Record::Created(_)));
+    let created = batch
+        .entries
+        .iter()
+        .position(|e| matches!(e.record, Record::Created(_)));
     let Some(created) = created else { return };
     let mut twins: Vec<_> = batch.entries[created..].iter().take(2).cloned().collect();
     for twin in &mut twins {

@@ -62,13 +62,23 @@ impl FaultConfig {
     /// Every fault that the system claims to survive; each seed draws its own classes and rates.
     pub fn storm() -> Self {
         let calm = FaultPlan::calm();
-        let plan = STORM.iter().fold(calm, |plan, (class, rate)| plan.with(*class, *rate));
-        Self { swarm: true, plan, cluster: CLUSTER_STORM.iter().copied().collect() }
+        let plan = STORM
+            .iter()
+            .fold(calm, |plan, (class, rate)| plan.with(*class, *rate));
+        Self {
+            swarm: true,
+            plan,
+            cluster: CLUSTER_STORM.iter().copied().collect(),
+        }
     }
 
     /// Nothing goes wrong.
     pub fn none() -> Self {
-        Self { swarm: true, plan: FaultPlan::calm(), cluster: BTreeMap::new() }
+        Self {
+            swarm: true,
+            plan: FaultPlan::calm(),
+            cluster: BTreeMap::new(),
+        }
     }
 }
 
@@ -89,7 +99,9 @@ const OF_DISKS: &[FaultClass] = &[
 pub(super) fn read(log: &mut Log, item: Option<Item<'_>>, store: StoreKind) -> FaultConfig {
     let mut config = read_table(log, item);
     if store == StoreKind::Memory {
-        let plan = OF_DISKS.iter().fold(config.plan, |plan, class| plan.with(*class, Rate::OFF));
+        let plan = OF_DISKS
+            .iter()
+            .fold(config.plan, |plan, class| plan.with(*class, Rate::OFF));
         config.plan = plan;
     }
     config
@@ -108,7 +120,10 @@ fn read_table(log: &mut Log, item: Option<Item<'_>>) -> FaultConfig {
     if let Some(swarm) = table.take("swarm").and_then(|item| item.bool(log)) {
         config.swarm = swarm;
     }
-    if let Some(shape) = table.take("shape").and_then(|item| item.table(log, "[faults.shape]")) {
+    if let Some(shape) = table
+        .take("shape")
+        .and_then(|item| item.table(log, "[faults.shape]"))
+    {
         config.plan = config.plan.clone().with_shape(read_shape(log, shape));
     }
     for (key, span, item) in table.rest() {
@@ -116,10 +131,17 @@ fn read_table(log: &mut Log, item: Option<Item<'_>>) -> FaultConfig {
         let cluster = ClusterFault::from_name(key);
         if kernel.is_none() && cluster.is_none() {
             let help = did_you_mean(key, "fault", names().iter().copied());
-            log.wrong(span, format!("there is no fault `{key}`"), "unknown fault", help);
+            log.wrong(
+                span,
+                format!("there is no fault `{key}`"),
+                "unknown fault",
+                help,
+            );
             continue;
         }
-        let Some(rate) = read_rate(log, item) else { continue };
+        let Some(rate) = read_rate(log, item) else {
+            continue;
+        };
         if let Some(class) = kernel {
             config.plan = config.plan.with(class, rate);
         }

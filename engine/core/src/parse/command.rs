@@ -189,6 +189,7 @@ fn schedule_activity(a: ScheduleActivityTaskCommandAttributes) -> Parsed<Command
         retry: retry(a.retry_policy.as_ref(), cause)?.unwrap_or_default(),
         priority: a.priority,
         eager: a.request_eager_execution,
+        use_workflow_build_id: a.use_workflow_build_id,
     })))
 }
 
@@ -258,6 +259,8 @@ fn continue_as_new(a: ContinueAsNewWorkflowExecutionCommandAttributes) -> Parsed
         initiator: a.initiator,
         failure: a.failure,
         last_result: a.last_completion_result,
+        #[expect(deprecated, reason = "deprecated for users, not for SDKs")]
+        inherit_build_id: a.inherit_build_id,
     })))
 }
 
@@ -309,10 +312,12 @@ fn start_child(
         reuse,
         retry: retry(a.retry_policy.as_ref(), cause)?,
         cron: a.cron_schedule,
-        memo: a.memo,
+        memo: a.memo.filter(|memo| !memo.fields.is_empty()),
         search_attributes: a.search_attributes,
         control: a.control,
         priority: a.priority,
+        #[expect(deprecated, reason = "deprecated for users, not for SDKs")]
+        inherit_build_id: a.inherit_build_id,
     })))
 }
 
@@ -368,6 +373,7 @@ fn cancel_external(
     let cause = Cause::BadRequestCancelExternalWorkflowExecutionAttributes;
     Ok(CommandKind::CancelExternal(Box::new(CancelExternal {
         key: external_key(&a.namespace, &a.workflow_id, own, cause)?,
+        namespace: a.namespace,
         run_id: external_run(&a.run_id, cause)?,
         child_only: a.child_workflow_only,
         reason: a.reason,

@@ -21,7 +21,8 @@ pub use start::{signal_with_start, start};
 pub use worker::{
     activity_canceled, activity_canceled_by_id, activity_completed, activity_completed_by_id,
     activity_failed, activity_failed_by_id, activity_heartbeat, activity_heartbeat_by_id,
-    poll_activity, poll_workflow, query_completed, workflow_task_completed, workflow_task_failed,
+    poll_activity, poll_workflow, query_completed, shutdown_worker, workflow_task_completed,
+    workflow_task_failed,
 };
 
 use crate::{

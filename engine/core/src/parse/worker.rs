@@ -15,7 +15,7 @@ use steadfast_proto::temporal::api::{
         RespondActivityTaskCompletedByIdRequest, RespondActivityTaskCompletedRequest,
         RespondActivityTaskFailedByIdRequest, RespondActivityTaskFailedRequest,
         RespondQueryTaskCompletedRequest, RespondWorkflowTaskCompletedRequest,
-        RespondWorkflowTaskFailedRequest,
+        RespondWorkflowTaskFailedRequest, ShutdownWorkerRequest,
     },
 };
 
@@ -74,6 +74,22 @@ pub fn poll_activity(
         identity: request.identity,
         patience,
     })
+}
+
+/// A worker ends in good order.
+///
+/// # Errors
+/// With Temporal's words for what is wrong.
+pub fn shutdown_worker(
+    request: &ShutdownWorkerRequest,
+    reply_to: ReplyTo,
+) -> Result<MatchingInput, Rejection> {
+    let sticky = TaskQueue {
+        name: request.sticky_task_queue.clone(),
+        ..TaskQueue::default()
+    };
+    let sticky = queue(&request.namespace, TaskKind::Workflow, Some(&sticky))?;
+    Ok(MatchingInput::ShutdownWorker { reply_to, sticky })
 }
 
 fn queue(

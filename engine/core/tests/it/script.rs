@@ -7,7 +7,7 @@
 //! poll [QUEUE]                    poll-activity [QUEUE]           query W         await-history W
 //! complete [sticky=QUEUE] [new] [force] COMMAND; COMMAND; …       fail-task       answer-query
 //! activity complete|fail|fail-for-good|cancel|heartbeat
-//! advance 10s     restart     evict W     deaf     hear     clock-back 1h
+//! advance 10s     restart     evict W     deaf     hear     clock-back 1h     shutdown-worker QUEUE
 //! ```
 //! Commands: `activity ID [stc=5s] [s2c=..] [s2s=..] [hb=..] [attempts=3]`, `cancel-activity ID`, `timer ID 5s`,
 //! `cancel-timer ID`, `child W [abandon|request-cancel]`, `signal-external W NAME`, `cancel-external W`, `marker NAME`,
@@ -236,6 +236,16 @@ impl Script {
             }
             "deaf" => self.world.deaf = true,
             "hear" => self.world.deaf = false,
+            "shutdown-worker" => {
+                let reply_to = self.world.reply_to();
+                let request = service::ShutdownWorkerRequest {
+                    namespace: "default".into(),
+                    sticky_task_queue: words.at(0).into(),
+                    ..Default::default()
+                };
+                let input = parse::shutdown_worker(&request, reply_to);
+                self.world.matching(input.expect("a valid shutdown"));
+            }
             _ => panic!("no such line: {verb}"),
         }
     }

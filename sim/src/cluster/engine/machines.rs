@@ -51,10 +51,21 @@ impl EngineNode {
             return ctx.send(to, Wire::Machine(Rc::new(envelope)));
         }
         let rate = self.config.weather.machines().as_per_million();
-        let fate = ctx.choose(MACHINE_FATE, ctx.node(), &[3_000_000 - 3 * rate.min(999_999), rate, rate, rate]);
-        let label = ["machine", "machine message lost", "machine message doubled", "machine message late"];
+        let fate = ctx.choose(
+            MACHINE_FATE,
+            ctx.node(),
+            &[3_000_000 - 3 * rate.min(999_999), rate, rate, rate],
+        );
+        let label = [
+            "machine",
+            "machine message lost",
+            "machine message doubled",
+            "machine message late",
+        ];
         let digest = envelope.sequence;
-        ctx.trace(label[fate.min(3)], digest, |out| describe::machine(&envelope, out));
+        ctx.trace(label[fate.min(3)], digest, |out| {
+            describe::machine(&envelope, out)
+        });
         match fate {
             0 => self.inbox.push_back(envelope),
             1 => {}

@@ -97,7 +97,9 @@ pub struct EngineNode {
 
 impl fmt::Debug for EngineNode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EngineNode").field("me", &self.me).finish_non_exhaustive()
+        f.debug_struct("EngineNode")
+            .field("me", &self.me)
+            .finish_non_exhaustive()
     }
 }
 
@@ -189,7 +191,13 @@ impl EngineNode {
         if let Some(node) = self.callers.elsewhere(to) {
             // Another engine has the caller; what it is told is rendered where the history is.
             let rpc = translate::relayed(&reply);
-            self.config.watch.see(at, &Observation::Replied { rpc: &rpc, reply: &reply });
+            self.config.watch.see(
+                at,
+                &Observation::Replied {
+                    rpc: &rpc,
+                    reply: &reply,
+                },
+            );
             let answer = translate::render(&rpc, reply, &*self.store.borrow());
             let engine = self.config.topology.borrow().engines[node];
             ctx.send(engine, Wire::Relay(to, Rc::new(answer)));
@@ -201,7 +209,9 @@ impl EngineNode {
         let rpc = &caller.rpc;
         let reply = self.saboteur.reply(rpc, reply);
         self.deliver_again(ctx, &reply);
-        self.config.watch.see(at, &Observation::Replied { rpc, reply: &reply });
+        self.config
+            .watch
+            .see(at, &Observation::Replied { rpc, reply: &reply });
         let answer = translate::render(rpc, reply, &*self.store.borrow());
         ctx.reply(caller.peer, Wire::Answer(caller.call, Rc::new(answer)));
     }
@@ -220,7 +230,9 @@ impl EngineNode {
     }
 
     fn relayed(&mut self, ctx: &mut Ctx<'_, Wire>, to: ReplyTo, answer: Wire) {
-        let Wire::Relay(_, answer) = answer else { return };
+        let Wire::Relay(_, answer) = answer else {
+            return;
+        };
         if let Some(caller) = self.callers.answer(to) {
             ctx.reply(caller.peer, Wire::Answer(caller.call, answer));
         }
@@ -303,7 +315,11 @@ impl Process<Wire> for EngineNode {
                 self.perform(ctx, effect);
             }
         }
-        let callers = topology.workers.iter().chain(&topology.clients).chain(&topology.engines);
+        let callers = topology
+            .workers
+            .iter()
+            .chain(&topology.clients)
+            .chain(&topology.engines);
         for node in callers.filter(|node| **node != me) {
             ctx.send(*node, Wire::Hello);
         }
@@ -337,7 +353,12 @@ impl Process<Wire> for EngineNode {
         self.settle(ctx);
     }
 
-    fn on_synced(&mut self, ctx: &mut Ctx<'_, Wire>, ticket: Ticket, result: Result<(), DiskError>) {
+    fn on_synced(
+        &mut self,
+        ctx: &mut Ctx<'_, Wire>,
+        ticket: Ticket,
+        result: Result<(), DiskError>,
+    ) {
         self.syncs.ended(ticket, result);
         self.settle(ctx);
     }
@@ -377,7 +398,11 @@ impl EngineNode {
     /// The node of an engine by its place in the topology.
     fn place_of(&self, node: NodeId) -> usize {
         let topology = self.config.topology.borrow();
-        topology.engines.iter().position(|engine| *engine == node).unwrap_or(0)
+        topology
+            .engines
+            .iter()
+            .position(|engine| *engine == node)
+            .unwrap_or(0)
     }
 }
 

@@ -8,8 +8,7 @@ use std::{
 };
 
 use steadfast_core::{
-    Batch, Effect, Effects, InputEvent, Monotonic, Record, Rejection, Reply, ShardId,
-    Timestamp,
+    Batch, Effect, Effects, InputEvent, Monotonic, Record, Rejection, Reply, ShardId, Timestamp,
     shard::Shard,
 };
 use steadfast_store::{Commit, Embedded, Options, Ticket};
@@ -48,7 +47,8 @@ impl EngineNode {
         let place = self.place_of(ctx.node());
         self.callers.settle_at(place);
         if self.config.store == StoreKind::Embedded {
-            let disk = disk::SimDisk::new(ctx.disk(), self.syncs.clone(), self.saboteur.skips_syncs());
+            let disk =
+                disk::SimDisk::new(ctx.disk(), self.syncs.clone(), self.saboteur.skips_syncs());
             let shards = self.config.topology.borrow().shards;
             self.store = open_embedded(disk, shards)?;
         }
@@ -64,12 +64,16 @@ impl EngineNode {
         let Some(place) = self.owned.iter().position(|owned| owned.shard.id() == id) else {
             // It is being recovered.
             let busy = caller.map(|to| Effect::Reply(to, Err(unavailable())));
-            return busy.into_iter().for_each(|effect| self.perform(ctx, effect));
+            return busy
+                .into_iter()
+                .for_each(|effect| self.perform(ctx, effect));
         };
         let Some(event) = self.saboteur.input(&self.owned[place].shard, event) else {
             // A planted bug has swallowed it.
             let done = caller.map(|to| Effect::Reply(to, Ok(Reply::Done)));
-            return done.into_iter().for_each(|effect| self.perform(ctx, effect));
+            return done
+                .into_iter()
+                .for_each(|effect| self.perform(ctx, effect));
         };
         let more = self.saboteur.afterwards(&event);
         self.take(ctx, place, event);
@@ -88,11 +92,18 @@ impl EngineNode {
         if ctx.chance().roll(ENGINE_LOOK, u64::from(id.0), LOOK)
             && let Some(execution) = owned.shard.execution(&key)
         {
-            let live = Observation::Live { key: &key, execution };
+            let live = Observation::Live {
+                key: &key,
+                execution,
+            };
             self.config.watch.see(ctx.true_time(), &live);
         }
         let eviction = ClusterFault::ExecutionEviction;
-        if self.config.weather.strikes(ctx.chance(), eviction, ctx.node()) {
+        if self
+            .config
+            .weather
+            .strikes(ctx.chance(), eviction, ctx.node())
+        {
             self.evict_one(ctx, place);
         }
     }
@@ -102,22 +113,40 @@ impl EngineNode {
         let now = self.now(ctx);
         let owned = &mut self.owned[place];
         let id = owned.shard.id();
-        let stepped = Observation::Stepped { shard: id, wall: now.wall };
+        let stepped = Observation::Stepped {
+            shard: id,
+            wall: now.wall,
+        };
         self.config.watch.see(ctx.true_time(), &stepped);
         let told = self.saboteur.time(now, &event);
         let mut effects = Effects::new(id, owned.shard.epoch());
-        owned.shard.step(told, Self::input(ctx, id, event), &mut effects);
+        owned
+            .shard
+            .step(told, Self::input(ctx, id, event), &mut effects);
         self.hold(ctx, place, effects);
     }
 
     fn hold(&mut self, ctx: &mut Ctx<'_, Wire>, place: usize, step: Effects) {
-        let Effects { mut batch, mut effects } = step;
+        let Effects {
+            mut batch,
+            mut effects,
+        } = step;
         self.saboteur.batch(&mut batch);
         tell(ctx, &batch);
         let shard = batch.shard;
-        self.config.watch.see(ctx.true_time(), &Observation::Submitted { shard, batch: &batch });
+        self.config.watch.see(
+            ctx.true_time(),
+            &Observation::Submitted {
+                shard,
+                batch: &batch,
+            },
+        );
         let ticket = self.store.borrow_mut().submit(batch);
-        let early = if self.saboteur.hurries() { std::mem::take(&mut effects) } else { Vec::new() };
+        let early = if self.saboteur.hurries() {
+            std::mem::take(&mut effects)
+        } else {
+            Vec::new()
+        };
         self.owned[place].held.push_back((ticket, effects));
         for effect in early {
             self.perform(ctx, effect);
@@ -127,7 +156,10 @@ impl EngineNode {
     /// Memory is wanted: some execution is forgotten, if it is idle.
     fn evict_one(&mut self, ctx: &mut Ctx<'_, Wire>, place: usize) {
         let shard = &self.owned[place].shard;
-        let loaded: Vec<_> = shard.loaded_executions().map(|(key, _)| key.clone()).collect();
+        let loaded: Vec<_> = shard
+            .loaded_executions()
+            .map(|(key, _)| key.clone())
+            .collect();
         if loaded.is_empty() {
             return;
         }
@@ -159,14 +191,20 @@ impl EngineNode {
     }
 
     fn durable(&mut self, ctx: &mut Ctx<'_, Wire>, ticket: Ticket) {
-        let held_by = self
-            .owned
-            .iter_mut()
-            .find(|owned| owned.held.front().is_some_and(|(first, _)| *first == ticket));
+        let held_by = self.owned.iter_mut().find(|owned| {
+            owned
+                .held
+                .front()
+                .is_some_and(|(first, _)| *first == ticket)
+        });
         let Some(owned) = held_by else { return };
-        let Some((_, effects)) = owned.held.pop_front() else { return };
+        let Some((_, effects)) = owned.held.pop_front() else {
+            return;
+        };
         let shard = owned.shard.id();
-        self.config.watch.see(ctx.true_time(), &Observation::Durable { shard });
+        self.config
+            .watch
+            .see(ctx.true_time(), &Observation::Durable { shard });
         let crash = ClusterFault::CommitCrash;
         if self.config.weather.strikes(ctx.chance(), crash, ctx.node()) {
             return ctx.crash(CrashKind::Process);
@@ -212,12 +250,21 @@ impl EngineNode {
         };
         let now = self.now(ctx);
         let watch = &self.config.watch;
-        watch.see(at, &Observation::Recovered {
-            shard: id,
-            high: recovered.high,
-            executions: &executions,
-        });
-        watch.see(at, &Observation::Stepped { shard: id, wall: now.wall });
+        watch.see(
+            at,
+            &Observation::Recovered {
+                shard: id,
+                high: recovered.high,
+                executions: &executions,
+            },
+        );
+        watch.see(
+            at,
+            &Observation::Stepped {
+                shard: id,
+                wall: now.wall,
+            },
+        );
         self.saboteur.recovered(&mut executions);
         let mut effects = Effects::new(id, recovered.epoch);
         let shards = self.config.topology.borrow().shards;
@@ -225,7 +272,15 @@ impl EngineNode {
         let shard = Shard::recover(id, shards, epoch, high, executions, now, &mut effects);
         let place = self.owned.partition_point(|owned| owned.shard.id() < id);
         let held = VecDeque::new();
-        self.owned.insert(place, Owned { shard, held, alarm: None, resend: None });
+        self.owned.insert(
+            place,
+            Owned {
+                shard,
+                held,
+                alarm: None,
+                resend: None,
+            },
+        );
         self.hold(ctx, place, effects);
     }
 
@@ -265,7 +320,10 @@ impl EngineNode {
             }
             owned.alarm = wanted.wall.map(|at| {
                 let reading = Time::from_nanos(at.as_nanos().saturating_sub(start.as_nanos()));
-                (at, ctx.set_alarm(reading, SHARDS | u64::from(owned.shard.id().0)))
+                (
+                    at,
+                    ctx.set_alarm(reading, SHARDS | u64::from(owned.shard.id().0)),
+                )
             });
         }
         if owned.resend.map(|(at, _)| at) != wanted.mono {
@@ -273,9 +331,12 @@ impl EngineNode {
                 ctx.cancel_timer(timer);
             }
             let now = mono(ctx);
-            owned.resend = wanted
-                .mono
-                .map(|at| (at, ctx.set_timer(at.since(now), RESENDS | u64::from(owned.shard.id().0))));
+            owned.resend = wanted.mono.map(|at| {
+                (
+                    at,
+                    ctx.set_timer(at.since(now), RESENDS | u64::from(owned.shard.id().0)),
+                )
+            });
         }
     }
 }
@@ -293,7 +354,9 @@ fn tell(ctx: &mut Ctx<'_, Wire>, batch: &Batch) {
             _ => digester.word(entry.key.workflow_id.as_str().len() as u64),
         }
     }
-    ctx.trace("batch", digester.finish(), |out| describe::batch(batch, out));
+    ctx.trace("batch", digester.finish(), |out| {
+        describe::batch(batch, out)
+    });
 }
 
 fn unavailable() -> Rejection {
