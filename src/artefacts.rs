@@ -22,11 +22,16 @@ pub(crate) struct Artefacts {
 
 /// Refuses a place that cannot become a folder, before anything runs.
 pub(crate) fn check_place(out: &Path) -> Result<(), Problem> {
-    let existing = out.ancestors().find(|path| path.as_os_str().is_empty() || path.exists());
+    let existing = out
+        .ancestors()
+        .find(|path| path.as_os_str().is_empty() || path.exists());
     match existing {
         Some(path) if !path.as_os_str().is_empty() && !path.is_dir() => {
             let message = format!("cannot write to {}", out.display());
-            Err(Problem::with_help(message, format!("{} is no folder", path.display())))
+            Err(Problem::with_help(
+                message,
+                format!("{} is no folder", path.display()),
+            ))
         }
         _ => Ok(()),
     }
@@ -63,10 +68,21 @@ pub(crate) fn write(
 
 fn repro_of(target: &Target, sabotage: Option<&str>, report: &RunReport) -> Repro {
     let file = target.scenario.file.clone();
-    let source = Source { file, text: target.text.clone() };
-    let mut head = Head::new(source, sabotage.map(str::to_owned), report.seed, report.hash);
+    let source = Source {
+        file,
+        text: target.text.clone(),
+    };
+    let mut head = Head::new(
+        source,
+        sabotage.map(str::to_owned),
+        report.seed,
+        report.hash,
+    );
     head.failures = report.failures.iter().map(Wrong::from).collect();
-    Repro { head, choices: report.choices.clone().unwrap_or_default() }
+    Repro {
+        head,
+        choices: report.choices.clone().unwrap_or_default(),
+    }
 }
 
 fn write_file(path: &Path, text: &str) -> Result<(), Problem> {
@@ -75,7 +91,13 @@ fn write_file(path: &Path, text: &str) -> Result<(), Problem> {
 
 /// A name that every file system takes.
 fn file_name(name: &str) -> String {
-    let tame = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' };
+    let tame = |c: char| {
+        if c.is_ascii_alphanumeric() || "-_.".contains(c) {
+            c
+        } else {
+            '_'
+        }
+    };
     let name: String = name.chars().map(tame).take(100).collect();
     name.trim_start_matches('.').to_owned()
 }

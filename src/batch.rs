@@ -115,7 +115,14 @@ impl Batch<'_> {
             }
         });
         let interrupted = interrupt.is_set() && broke.is_none();
-        (if interrupted { Ended::Interrupted } else { Ended::Done }, broke)
+        (
+            if interrupted {
+                Ended::Interrupted
+            } else {
+                Ended::Done
+            },
+            broke,
+        )
     }
 
     fn seed(&self, index: u64) -> Option<u64> {
@@ -126,8 +133,12 @@ impl Batch<'_> {
     }
 
     fn one(&self, seed: u64, index: u64) -> Ran {
-        let options = Options { bug: self.bug, ..Options::default() };
-        let run = || caught(|| (self.engine)(self.suite, self.scenario, Choices::Seed(seed), options));
+        let options = Options {
+            bug: self.bug,
+            ..Options::default()
+        };
+        let run =
+            || caught(|| (self.engine)(self.suite, self.scenario, Choices::Seed(seed), options));
         let outcome = match run() {
             Err(panic) => Outcome::Panicked(panic),
             Ok(report) if self.twice && index.is_multiple_of(TWICE_EVERY) => match run() {
@@ -166,7 +177,8 @@ thread_local! {
 
 fn describe(info: &PanicHookInfo<'_>) -> String {
     let message = payload_text(info.payload());
-    info.location().map_or_else(|| message.clone(), |at| format!("{message} ({at})"))
+    info.location()
+        .map_or_else(|| message.clone(), |at| format!("{message} ({at})"))
 }
 
 fn payload_text(payload: &(dyn Any + Send)) -> String {

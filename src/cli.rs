@@ -10,8 +10,10 @@ use steadfast_sim::scenario::parse_duration;
 /// Durable execution that you can prove before production.
 #[derive(Debug, Parser)]
 #[command(version, about, arg_required_else_help = true, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 passed, 1 failed, 2 bad usage or bad file, 3 not \
-    deterministic, 4 never exercised, 70 our bug, 130 interrupted.")]
+#[command(
+    after_help = "Exit codes: 0 passed, 1 failed, 2 bad usage or bad file, 3 not \
+    deterministic, 4 never exercised, 70 our bug, 130 interrupted."
+)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -117,7 +119,7 @@ pub(crate) struct ReplayArgs {
     /// Histories as JSON, as the temporal command line and the Web UI export them; or folders of them
     #[arg(value_name = "HISTORY.json", required = true)]
     pub(crate) histories: Vec<PathBuf>,
-    /// The registered build to replay against [default: the last by name]
+    /// The registered build that must follow them [default: one of all]
     #[arg(long, value_name = "NAME")]
     pub(crate) build: Option<String>,
     /// Print one JSON object a line
@@ -169,7 +171,16 @@ mod tests {
         assert_eq!(parse_seed("17"), Ok(17));
         assert_eq!(parse_seed("0xff"), Ok(255));
         assert_eq!(parse_seed("18446744073709551615"), Ok(u64::MAX));
-        for text in ["", "0x", "-1", "1.5", "0xgg", "+3", "18446744073709551616", " 1"] {
+        for text in [
+            "",
+            "0x",
+            "-1",
+            "1.5",
+            "0xgg",
+            "+3",
+            "18446744073709551616",
+            " 1",
+        ] {
             assert!(parse_seed(text).is_err(), "{text}");
         }
     }

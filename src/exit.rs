@@ -50,7 +50,10 @@ mod tests {
     #[test]
     fn three_beats_one_beats_four() {
         let worst = |exits: &[Exit]| exits.iter().copied().max().unwrap_or_default().code();
-        assert_eq!(worst(&[Exit::NeverExercised, Exit::Failed, Exit::NotDeterministic]), 3);
+        assert_eq!(
+            worst(&[Exit::NeverExercised, Exit::Failed, Exit::NotDeterministic]),
+            3
+        );
         assert_eq!(worst(&[Exit::NeverExercised, Exit::Failed]), 1);
         assert_eq!(worst(&[Exit::Passed, Exit::NeverExercised]), 4);
         assert_eq!(worst(&[]), 0);

@@ -1,7 +1,7 @@
 //! Ctrl-C: the first one ends the command in order, the second at once.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use crate::Exit;
 
@@ -10,8 +10,13 @@ use crate::Exit;
 pub(crate) struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {
-    /// Listens from now on.
+    /// Listens from now on; a process listens once.
     pub(crate) fn listen() -> Self {
+        static LISTENING: OnceLock<Interrupt> = OnceLock::new();
+        LISTENING.get_or_init(Self::begin).clone()
+    }
+
+    fn begin() -> Self {
         let interrupt = Self::default();
         let flag = Arc::clone(&interrupt.0);
         let listening = ctrlc::set_handler(move || {

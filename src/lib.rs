@@ -40,7 +40,12 @@ pub(crate) type Engine = fn(&Suite, &Scenario, Choices, Options) -> RunReport;
 
 /// Runs the command line over a suite, with the arguments of the process.
 pub fn main(suite: Suite) -> ExitCode {
-    main_with(&suite, std::env::args_os().collect(), steadfast_sim::run::run).into()
+    main_with(
+        &suite,
+        std::env::args_os().collect(),
+        steadfast_sim::run::run,
+    )
+    .into()
 }
 
 fn main_with(suite: &Suite, args: Vec<OsString>, engine: Engine) -> Exit {
@@ -50,8 +55,13 @@ fn main_with(suite: &Suite, args: Vec<OsString>, engine: Engine) -> Exit {
         Err(error) => return refused(&error),
     };
     batch::quiet_panics();
-    let console = report::Console::new(&program);
-    let context = command::Context { suite, engine, console: &console, program: &program };
+    let console = report::Console::new(&program, Box::new(anstream::stdout()));
+    let context = command::Context {
+        suite,
+        engine,
+        console: &console,
+        program: &program,
+    };
     match command::run(&context, cli) {
         Ok(exit) => exit,
         Err(problem) => {
@@ -60,6 +70,9 @@ fn main_with(suite: &Suite, args: Vec<OsString>, engine: Engine) -> Exit {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
 
 /// What clap has to say: help on stdout, a refusal on stderr.
 fn refused(error: &clap::Error) -> Exit {
@@ -74,7 +87,7 @@ fn refused(error: &clap::Error) -> Exit {
         }
         _ => {
             // Nobody is left to be told if stderr is closed.
-            let _ = write!(anstream::stderr(), "{}", text.ansi());
+            write!(anstream::stderr(), "{}", text.ansi()).unwrap_or_default();
             Exit::Usage
         }
     }
@@ -84,5 +97,8 @@ fn refused(error: &clap::Error) -> Exit {
 fn program_name(args: &[OsString]) -> String {
     let path = args.first().map(std::path::Path::new);
     let stem = path.and_then(std::path::Path::file_stem);
-    stem.map_or_else(|| "steadfast".to_owned(), |stem| stem.to_string_lossy().into_owned())
+    stem.map_or_else(
+        || "steadfast".to_owned(),
+        |stem| stem.to_string_lossy().into_owned(),
+    )
 }

@@ -27,15 +27,25 @@ pub(crate) enum Problem {
 
 impl Problem {
     pub(crate) fn user(message: impl Into<String>) -> Self {
-        Self::User { message: message.into(), help: None }
+        Self::User {
+            message: message.into(),
+            help: None,
+        }
     }
 
     pub(crate) fn with_help(message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self::User { message: message.into(), help: Some(help.into()) }
+        Self::User {
+            message: message.into(),
+            help: Some(help.into()),
+        }
     }
 
     pub(crate) fn io(doing: &str, path: &Path, error: &io::Error) -> Self {
-        Self::user(format!("cannot {doing} {}: {}", path.display(), plain(error)))
+        Self::user(format!(
+            "cannot {doing} {}: {}",
+            path.display(),
+            plain(error)
+        ))
     }
 
     /// A failure to write to stdout.
@@ -96,5 +106,8 @@ impl From<Mistakes> for Problem {
 /// An IO error without the operating system's number.
 fn plain(error: &io::Error) -> String {
     let text = error.to_string();
-    text.split(" (os error").next().unwrap_or(&text).to_lowercase()
+    text.split(" (os error")
+        .next()
+        .unwrap_or(&text)
+        .to_lowercase()
 }

@@ -51,7 +51,10 @@ pub(crate) struct Wrong {
 
 impl From<&Failure> for Wrong {
     fn from(failure: &Failure) -> Self {
-        Self { checker: failure.checker.to_string(), message: failure.message.clone() }
+        Self {
+            checker: failure.checker.to_string(),
+            message: failure.message.clone(),
+        }
     }
 }
 
@@ -89,17 +92,27 @@ impl Repro {
         let Value::Object(mut fields) = document else {
             return Err("it is no JSON object".to_owned());
         };
-        let format = fields.get("format").and_then(Value::as_str).unwrap_or_default();
+        let format = fields
+            .get("format")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         if format != FORMAT {
             return Err(format!("its format is not {FORMAT:?}"));
         }
-        let version = fields.get("version").and_then(Value::as_u64).unwrap_or_default();
+        let version = fields
+            .get("version")
+            .and_then(Value::as_u64)
+            .unwrap_or_default();
         if version != u64::from(VERSION) {
-            return Err(format!("its version is {version}; this program reads {VERSION}"));
+            return Err(format!(
+                "its version is {version}; this program reads {VERSION}"
+            ));
         }
         let choices = fields.remove("choices").ok_or("it has no choices")?;
-        let choices = ChoiceLog::from_json(&choices.to_string()).map_err(|error| error.to_string())?;
-        let head = serde_json::from_value(Value::Object(fields)).map_err(|error| error.to_string())?;
+        let choices =
+            ChoiceLog::from_json(&choices.to_string()).map_err(|error| error.to_string())?;
+        let head =
+            serde_json::from_value(Value::Object(fields)).map_err(|error| error.to_string())?;
         Ok(Self { head, choices })
     }
 }
@@ -109,9 +122,15 @@ mod tests {
     use super::*;
 
     fn repro() -> Repro {
-        let source = Source { file: "a.toml".to_owned(), text: "schema = 1\n".to_owned() };
+        let source = Source {
+            file: "a.toml".to_owned(),
+            text: "schema = 1\n".to_owned(),
+        };
         let head = Head::new(source, None, u64::MAX, 0xabc);
-        let mut choices = ChoiceLog { seed: u64::MAX, ..ChoiceLog::default() };
+        let mut choices = ChoiceLog {
+            seed: u64::MAX,
+            ..ChoiceLog::default()
+        };
         choices.set("net.loss", steadfast_sim::kernel::Entity::WORLD, 3, 1);
         Repro { head, choices }
     }

@@ -24,7 +24,9 @@ pub(crate) struct Target {
 /// The scenarios that are registered, in the order of registration.
 pub(crate) fn registered(suite: &Suite) -> Result<Vec<Target>, Problem> {
     let sources = suite.scenarios().iter();
-    sources.map(|source| Ok(from_text(suite, None, &source.file, &source.text)?)).collect()
+    sources
+        .map(|source| Ok(from_text(suite, None, &source.file, &source.text)?))
+        .collect()
 }
 
 /// The scenarios that are meant by paths and names; all that are registered if there are none.
@@ -62,13 +64,18 @@ pub(crate) fn from_text(
 ) -> Result<Target, Mistakes> {
     let scenario = load(suite, file, text)?;
     let handle = handle.unwrap_or(&scenario.name).to_owned();
-    Ok(Target { handle, text: text.to_owned(), scenario })
+    Ok(Target {
+        handle,
+        text: text.to_owned(),
+        scenario,
+    })
 }
 
 fn meant(suite: &Suite, what: &str) -> Result<Vec<Target>, Problem> {
-    let named = suite.scenarios().iter().find(|source| {
-        source.file.strip_suffix(".toml").unwrap_or(&source.file) == what
-    });
+    let named = suite
+        .scenarios()
+        .iter()
+        .find(|source| source.file.strip_suffix(".toml").unwrap_or(&source.file) == what);
     if let Some(source) = named {
         return Ok(vec![from_text(suite, None, &source.file, &source.text)?]);
     }
@@ -88,8 +95,9 @@ fn meant(suite: &Suite, what: &str) -> Result<Vec<Target>, Problem> {
 
 fn missing(suite: &Suite, what: &str) -> Problem {
     let names = suite.scenarios().iter();
-    let names: Vec<_> =
-        names.map(|source| source.file.strip_suffix(".toml").unwrap_or(&source.file)).collect();
+    let names: Vec<_> = names
+        .map(|source| source.file.strip_suffix(".toml").unwrap_or(&source.file))
+        .collect();
     let message = format!("there is no file and no registered scenario `{what}`");
     match nearest(what, names.iter().copied()) {
         Some(name) => Problem::with_help(message, format!("did you mean `{name}`?")),
@@ -109,12 +117,17 @@ pub(crate) fn read_text(path: &Path, most: u64) -> Result<String, Problem> {
     let length = fs::metadata(path).map_err(wrong)?.len();
     if length > most {
         let shown = path.display();
-        return Err(Problem::user(format!("{shown} is too large: {length} bytes, of {most}")));
+        return Err(Problem::user(format!(
+            "{shown} is too large: {length} bytes, of {most}"
+        )));
     }
     let bytes = fs::read(path).map_err(wrong)?;
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        Problem::user(format!("{} is not a text file: byte {at} is not UTF-8", path.display()))
+        Problem::user(format!(
+            "{} is not a text file: byte {at} is not UTF-8",
+            path.display()
+        ))
     })
 }
 

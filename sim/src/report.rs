@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use steadfast_proto::temporal::api::history::v1::History;
 
-use crate::sabotage::Bug;
 use crate::kernel::{ChoiceLog, Drift, Ladder, Time, TraceEvent};
+use crate::sabotage::Bug;
 
 /// Where the choices of a run come from.
 #[derive(Clone, Debug)]
@@ -69,7 +69,11 @@ pub struct RunReport {
 impl RunReport {
     /// Whether everything held.
     pub fn verdict(&self) -> Verdict {
-        if self.failures.is_empty() { Verdict::Pass } else { Verdict::Fail }
+        if self.failures.is_empty() {
+            Verdict::Pass
+        } else {
+            Verdict::Fail
+        }
     }
 }
 
@@ -140,15 +144,5 @@ impl Coverage {
                 *mine.entry(name.clone()).or_default() += count;
             }
         }
-    }
-
-    /// What was declared and never happened, as `kind name`.
-    pub fn never_exercised(&self) -> Vec<String> {
-        let all = [("check", &self.checks), ("fault", &self.faults), ("operation", &self.operations)];
-        let zeros = all.into_iter().flat_map(|(kind, counts)| {
-            let zeros = counts.iter().filter(|(_, count)| **count == 0);
-            zeros.map(move |(name, _)| format!("{kind} {name}"))
-        });
-        zeros.collect()
     }
 }

@@ -14,12 +14,15 @@ use crate::{
     },
     kernel::{Chance, FaultPlan, Swarm, Time, TraceBuffer, World, WorldConfig},
     report::{Choices, Counts, Coverage, Failure, Options, RunReport},
-    scenario::{FaultsView, Scenario, TimeView, View},
+    scenario::{FaultsView, Scenario, TimeView, View, judge},
     suite::{Findings, Suite},
 };
 
 /// How long a run goes on after everything has converged, so that late effects of the storm come to light.
 const AFTERMATH: Duration = Duration::from_secs(60);
+
+/// A run that takes more events than this does not converge, however little time it takes.
+const MOST_EVENTS: u64 = 2_000_000;
 
 /// Runs a scenario. The same suite, scenario and choices give the same report, hash included.
 pub fn run(suite: &Suite, scenario: &Scenario, choices: Choices, options: Options) -> RunReport {
@@ -54,7 +57,11 @@ pub fn run(suite: &Suite, scenario: &Scenario, choices: Choices, options: Option
 
 fn draw_plan(chance: &Chance, scenario: &Scenario) -> FaultPlan {
     let most = scenario.faults.plan.clone();
-    if scenario.faults.swarm { Swarm::up_to(most).draw(chance) } else { most }
+    if scenario.faults.swarm {
+        Swarm::up_to(most).draw(chance)
+    } else {
+        most
+    }
 }
 
 /// The storm, then the calm; then everything is judged.
@@ -97,9 +104,10 @@ fn weather_out(
 
 /// Lets the world go on until everything is done, or the time is over.
 fn go_on(world: &mut World<Wire>, cluster: &Cluster, until: Time) {
-    while !cluster.progress.is_done() && world.step_by(until).is_some() {}
-    if !cluster.progress.is_done() {
-        world.run_until(until);
+    while !cluster.progress.is_done() && world.ladder().events() < MOST_EVENTS {
+        if world.step_by(until).is_none() {
+            return world.run_until(until);
+        }
     }
 }
 
@@ -119,7 +127,10 @@ fn see(
         time,
         faults: FaultsView {
             total: count(faults.values().sum()),
-            by_class: faults.iter().map(|(name, n)| (name.to_string(), count(*n))).collect(),
+            by_class: faults
+                .iter()
+                .map(|(name, n)| (name.to_string(), count(*n)))
+                .collect(),
         },
     }
 }
@@ -167,6 +178,17 @@ fn report(
             workflow_id: None,
         }));
     }
+    for judged in judge(&scenario.expect, view) {
+        let count = checks.entry(Cow::Owned(judged.name.clone())).or_default();
+        *count += u64::from(judged.applied);
+        failures.extend(judged.wrong.map(|message| Failure {
+            checker: Cow::Owned(judged.name),
+            message,
+            at,
+            seq: 0,
+            workflow_id: None,
+        }));
+    }
     let mut coverage = Coverage {
         events: world.ladder().events(),
         simulated: at.since(Time::ZERO),
@@ -181,10 +203,16 @@ fn report(
         coverage.services.insert(Cow::Owned(name), count);
     }
     for run in &view.runs {
-        *coverage.runs.entry(Cow::Owned(run.status.clone())).or_default() += 1;
+        *coverage
+            .runs
+            .entry(Cow::Owned(run.status.clone()))
+            .or_default() += 1;
         for (kind, count) in &run.counts {
             let count = u64::try_from(*count).unwrap_or(0);
-            *coverage.history.entry(Cow::Owned(kind.clone())).or_default() += count;
+            *coverage
+                .history
+                .entry(Cow::Owned(kind.clone()))
+                .or_default() += count;
         }
     }
     RunReport {
@@ -192,7 +220,11 @@ fn report(
         failures,
         coverage,
         ladder: world.ladder().clone(),
-        histories: if options.histories { histories(checkers) } else { BTreeMap::new() },
+        histories: if options.histories {
+            histories(checkers)
+        } else {
+            BTreeMap::new()
+        },
         ..RunReport::empty(scenario)
     }
 }
@@ -210,7 +242,10 @@ fn failure(violation: Violation) -> Failure {
 fn histories(checkers: &Checkers) -> BTreeMap<(String, String), History> {
     let runs = checkers.facts().runs.iter();
     let named = runs.map(|(run, known)| {
-        let ids = (run.execution.workflow_id.to_string(), run.run_id.to_string());
+        let ids = (
+            run.execution.workflow_id.to_string(),
+            run.run_id.to_string(),
+        );
         let events = known.events.clone();
         (ids, History { events })
     });

@@ -66,13 +66,18 @@ impl ServiceDeclaration {
             let service = make(state)?;
             Ok(Box::new(service) as Box<dyn Service>)
         });
-        Self { make, compensations: BTreeMap::new(), at_most_once: Vec::new() }
+        Self {
+            make,
+            compensations: BTreeMap::new(),
+            at_most_once: Vec::new(),
+        }
     }
 
     /// Declares that one operation takes another back.
     #[must_use]
     pub fn compensates(mut self, forward: &str, compensation: &str) -> Self {
-        self.compensations.insert(forward.to_owned(), compensation.to_owned());
+        self.compensations
+            .insert(forward.to_owned(), compensation.to_owned());
         self
     }
 
@@ -225,7 +230,10 @@ impl Suite {
     where
         F: Fn(&View, &mut Findings) + Send + Sync + 'static,
     {
-        let invariant = Invariant { description: description.to_owned(), check: Arc::new(check) };
+        let invariant = Invariant {
+            description: description.to_owned(),
+            check: Arc::new(check),
+        };
         self.invariants.insert(name.to_owned(), invariant);
         self
     }
@@ -233,7 +241,10 @@ impl Suite {
     /// Adds a scenario file, usually as `.scenario("x.toml", include_str!("x.toml"))`.
     #[must_use]
     pub fn scenario(mut self, file: &str, text: &str) -> Self {
-        self.scenarios.push(ScenarioSource { file: file.to_owned(), text: text.to_owned() });
+        self.scenarios.push(ScenarioSource {
+            file: file.to_owned(),
+            text: text.to_owned(),
+        });
         self
     }
 
@@ -339,7 +350,9 @@ impl fmt::Debug for ServiceDeclaration {
 
 impl fmt::Debug for Invariant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Invariant").field("description", &self.description).finish_non_exhaustive()
+        f.debug_struct("Invariant")
+            .field("description", &self.description)
+            .finish_non_exhaustive()
     }
 }
 

@@ -35,12 +35,20 @@ impl Seeds {
             let message = format!("{count} seeds from {first} on go beyond {}", u64::MAX);
             return Err(Problem::with_help(message, "the seeds are 64-bit numbers"));
         }
-        Ok(Self { first, count: Some(count), time: None })
+        Ok(Self {
+            first,
+            count: Some(count),
+            time: None,
+        })
     }
 
     /// As many as fit into the time.
     pub(super) const fn for_time(first: u64, time: Duration) -> Self {
-        Self { first, count: None, time: Some(time) }
+        Self {
+            first,
+            count: None,
+            time: Some(time),
+        }
     }
 }
 
@@ -49,7 +57,8 @@ impl Seeds {
 pub(super) struct Campaign<'a> {
     pub(super) context: &'a Context<'a>,
     pub(super) run: &'a RunArgs,
-    pub(super) command: &'static str,
+    /// Whether these are all scenarios that are registered.
+    pub(super) everything: bool,
 }
 
 /// How many threads run seeds.
@@ -85,10 +94,15 @@ impl Campaign<'_> {
                 break;
             }
         }
+        if self.everything && !summary.totals.interrupted {
+            summary.note_idle_checkers();
+        }
         let elapsed = begun.elapsed();
         summary.finish(elapsed);
         if self.run.json {
-            self.context.console.json(&json::Closing { summary: &summary.totals })?;
+            self.context.console.json(&json::Closing {
+                summary: &summary.totals,
+            })?;
         } else {
             self.context.console.print(&summary.render(elapsed))?;
         }
@@ -117,25 +131,26 @@ impl Campaign<'_> {
         let mut known = Known::default();
         let name = &target.scenario.name;
         let mut progress = Progress::begin(name, seeds.count, self.run.json);
-        let (ended, broke) = batch.run(interrupt, |ran| match self.seed(target, &ran, &mut known) {
-            Ok(bad) => {
-                let coverage = match &ran.outcome {
-                    Outcome::Judged(report, _) => Some(&report.coverage),
-                    Outcome::Panicked(_) => None,
-                };
-                progress.done(coverage, bad);
-                summary.take(&ran.outcome);
-                ControlFlow::Continue(())
-            }
-            Err(problem) => ControlFlow::Break(problem),
-        });
+        let (ended, broke) =
+            batch.run(interrupt, |ran| match self.seed(target, &ran, &mut known) {
+                Ok(bad) => {
+                    let coverage = match &ran.outcome {
+                        Outcome::Judged(report, _) => Some(&report.coverage),
+                        Outcome::Panicked(_) => None,
+                    };
+                    progress.done(coverage, bad);
+                    summary.take(&ran.outcome);
+                    ControlFlow::Continue(())
+                }
+                Err(problem) => ControlFlow::Break(problem),
+            });
         progress.end();
         if let Some(problem) = broke {
             return Err(problem);
         }
         summary.totals.scenarios += 1;
         if ended == Ended::Done {
-            summary.note_idle(name, known.seeds, &known.coverage);
+            summary.note_idle(&target.scenario, known.seeds, &known.coverage);
         }
         self.tell(target, &known, summary)?;
         Ok(ended)
@@ -145,12 +160,24 @@ impl Campaign<'_> {
     fn seed(&self, target: &Target, ran: &Ran, known: &mut Known) -> Result<bool, Problem> {
         let Ran { seed, outcome } = ran;
         known.seeds += 1;
-        let repro = || Some(self.context.console.repro_command(&target.handle, *seed, None));
+        let repro = || {
+            Some(
+                self.context
+                    .console
+                    .repro_command(&target.handle, *seed, None),
+            )
+        };
         let (line, bad) = match outcome {
             Outcome::Panicked(panic) => {
                 known.panics.push((*seed, panic.clone()));
                 let line = json::Run::panicked(&target.scenario.name, *seed, panic);
-                (json::Run { repro: repro(), ..line }, true)
+                (
+                    json::Run {
+                        repro: repro(),
+                        ..line
+                    },
+                    true,
+                )
             }
             Outcome::Judged(report, again) => {
                 known.coverage.absorb(&report.coverage);
@@ -158,14 +185,22 @@ impl Campaign<'_> {
                 if failed {
                     known.note_failure(report);
                 }
-                let difference =
-                    again.as_deref().map(|again| self.rerun(target).difference(*seed, report, again));
+                let difference = again
+                    .as_deref()
+                    .map(|again| self.rerun(target).difference(*seed, report, again));
                 if let Some(difference) = &difference {
                     known.differences.push((*seed, difference.clone()));
                 }
                 let bad = failed || difference.is_some();
                 let repro = if bad { repro() } else { None };
-                (json::Run { difference, repro, ..json::Run::judged(report) }, bad)
+                (
+                    json::Run {
+                        difference,
+                        repro,
+                        ..json::Run::judged(report)
+                    },
+                    bad,
+                )
             }
         };
         known.bad += u64::from(bad);
@@ -175,15 +210,27 @@ impl Campaign<'_> {
         Ok(bad)
     }
 
-    const fn rerun<'t>(&'t self, target: &'t Target) -> Rerun<'t> {
+    fn rerun<'t>(&'t self, target: &'t Target) -> Rerun<'t> {
         let Context { suite, engine, .. } = *self.context;
-        Rerun { engine, suite, target, bug: None, sabotage: None }
+        Rerun {
+            engine,
+            suite,
+            target,
+            bug: None,
+            sabotage: None,
+        }
     }
 
     /// Tells what came of a scenario and keeps what is needed to see its failures again.
     fn tell(&self, target: &Target, known: &Known, summary: &mut Summary) -> Result<(), Problem> {
         let console = self.context.console;
-        let for_people = |text: &str| if self.run.json { Ok(()) } else { console.print(text) };
+        let for_people = |text: &str| {
+            if self.run.json {
+                Ok(())
+            } else {
+                console.print(text)
+            }
+        };
         let name = &target.scenario.name;
         for_people(&(scenario_line(name, known.seeds, known.bad, &known.coverage) + "\n"))?;
         for (seed, panic) in known.panics.iter().take(CARDS) {
@@ -203,7 +250,10 @@ impl Campaign<'_> {
             match self.rerun(target).recorded(Choices::Seed(*seed)) {
                 Ok(report) => {
                     let files = self.rerun(target).keep(&self.run.out, &report)?;
-                    summary.totals.artefacts.push(files.repro.display().to_string());
+                    summary
+                        .totals
+                        .artefacts
+                        .push(files.repro.display().to_string());
                     for_people(&card(&report, &again, Some(&files)))?;
                 }
                 Err(panic) => {
@@ -218,9 +268,14 @@ impl Campaign<'_> {
 
 impl Known {
     fn note_failure(&mut self, report: &RunReport) {
-        let Some(first) = report.failures.first() else { return };
+        let Some(first) = report.failures.first() else {
+            return;
+        };
         let cost = (report.coverage.events, report.seed);
-        let best = self.cheapest.entry(first.checker.to_string()).or_insert(cost);
+        let best = self
+            .cheapest
+            .entry(first.checker.to_string())
+            .or_insert(cost);
         *best = cost.min(*best);
     }
 }

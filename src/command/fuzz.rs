@@ -29,9 +29,16 @@ pub(super) fn run(context: &Context<'_>, args: &FuzzArgs) -> Result<Exit, Proble
         None => Seeds::range(first, args.seeds.unwrap_or(SEEDS))?,
     };
     if !args.run.json {
-        context.console.line(&format!("fuzzing from seed {first}"))?;
+        context
+            .console
+            .line(&format!("fuzzing from seed {first}"))?;
     }
-    Campaign { context, run: &args.run, command: "fuzz" }.run(&targets, seeds)
+    Campaign {
+        context,
+        run: &args.run,
+        everything: args.scenario.is_none(),
+    }
+    .run(&targets, seeds)
 }
 
 /// A seed by chance: the keys of the standard library's hasher come from the operating system. The

@@ -20,7 +20,12 @@ struct Item {
 
 impl Item {
     fn new(kind: &'static str, name: impl Into<String>, about: impl Into<String>) -> Self {
-        Self { kind, name: name.into(), about: about.into(), more: json!({}) }
+        Self {
+            kind,
+            name: name.into(),
+            about: about.into(),
+            more: json!({}),
+        }
     }
 }
 
@@ -42,7 +47,9 @@ pub(super) fn run(context: &Context<'_>, json: bool) -> Result<Exit, Problem> {
         if item.kind != kind {
             let gap = if kind.is_empty() { "" } else { "\n" };
             kind = item.kind;
-            context.console.line(&format!("{gap}{BOLD}{}{BOLD:#}", plural(kind)))?;
+            context
+                .console
+                .line(&format!("{gap}{BOLD}{}{BOLD:#}", plural(kind)))?;
         }
         let line = format!("  {:32} {DIM}{}{DIM:#}", item.name, item.about);
         context.console.line(line.trim_end())?;
@@ -63,16 +70,32 @@ fn items(context: &Context<'_>) -> Result<Vec<Item>, Problem> {
     for target in registered(suite)? {
         let about = target.scenario.description;
         let more = json!({ "file": target.scenario.file });
-        items.push(Item { more, ..Item::new("scenario", target.handle, about.trim()) });
+        items.push(Item {
+            more,
+            ..Item::new("scenario", target.handle, about.trim())
+        });
     }
     for (build, registry) in suite.builds() {
         for name in registry.names() {
             let more = json!({ "build": build });
-            items.push(Item { more, ..Item::new("workflow", name, format!("build {build}")) });
+            items.push(Item {
+                more,
+                ..Item::new("workflow", name, format!("build {build}"))
+            });
         }
     }
-    items.extend(suite.activities().keys().map(|name| Item::new("activity", name, "")));
-    items.extend(suite.services().keys().map(|name| Item::new("service", name, "")));
+    items.extend(
+        suite
+            .activities()
+            .keys()
+            .map(|name| Item::new("activity", name, "")),
+    );
+    items.extend(
+        suite
+            .services()
+            .keys()
+            .map(|name| Item::new("service", name, "")),
+    );
     for (name, invariant) in suite.invariants() {
         items.push(Item::new("invariant", name, &invariant.description));
     }

@@ -49,7 +49,9 @@ fn completions(
     let script = String::from_utf8_lossy(&script);
     if json {
         let shell = shell.to_string();
-        context.console.json(&json!({ "shell": shell, "completions": script }))?;
+        context
+            .console
+            .json(&json!({ "shell": shell, "completions": script }))?;
     } else {
         context.console.print(&script)?;
     }

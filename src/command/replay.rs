@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use steadfast_proto::json::history_from_json;
+use steadfast_proto::temporal::api::history::v1::History;
 use steadfast_replay::{Registry, ReplayError, ReplayReport, replay_history};
 use steadfast_sim::scenario::nearest;
 
@@ -20,7 +21,8 @@ const MOST_BYTES: u64 = 200 << 20;
 
 /// What came of one history.
 enum Replayed {
-    Same(ReplayReport),
+    /// The code of this build follows it.
+    Same(ReplayReport, String),
     /// A valid history that the code does not follow.
     Differs(Box<ReplayError>),
     /// No valid history, or one of a workflow that is not registered.
@@ -29,19 +31,19 @@ enum Replayed {
 }
 
 pub(super) fn run(context: &Context<'_>, args: &ReplayArgs) -> Result<Exit, Problem> {
-    let (build, registry) = registry(context, args.build.as_deref())?;
+    let builds = builds(context, args.build.as_deref())?;
     let files = files(&args.histories)?;
     let mut exit = Exit::Passed;
     let (mut same, mut events) = (0_u64, 0_u64);
     for file in &files {
-        let replayed = replay(registry, file)?;
+        let replayed = replay(&builds, file)?;
         exit = exit.max(match &replayed {
-            Replayed::Same(_) => Exit::Passed,
+            Replayed::Same(..) => Exit::Passed,
             Replayed::Differs(_) => Exit::Failed,
             Replayed::Unusable(_) => Exit::Usage,
             Replayed::Panicked(_) => Exit::Bug,
         });
-        if let Replayed::Same(report) = &replayed {
+        if let Replayed::Same(report, _) = &replayed {
             same += 1;
             events += report.events as u64;
         }
@@ -57,7 +59,6 @@ pub(super) fn run(context: &Context<'_>, args: &ReplayArgs) -> Result<Exit, Prob
     let all = files.len();
     if args.json {
         let summary = json!({
-            "build": build,
             "histories": all,
             "passed": same,
             "events": events,
@@ -66,27 +67,35 @@ pub(super) fn run(context: &Context<'_>, args: &ReplayArgs) -> Result<Exit, Prob
         context.console.json(&lines::Closing { summary })?;
     } else {
         let style = if exit == Exit::Passed { GOOD } else { BAD };
-        let text = format!("{same} of {all} histories replay on build {build}, {events} events");
+        let text = format!("{same} of {all} histories replay, {events} events");
         context.console.line(&format!("{style}{text}{style:#}"))?;
     }
     Ok(exit)
 }
 
-/// The registered code to replay against: without a name the newest, since the question is whether
-/// new code follows old histories.
-fn registry<'a>(
+/// The builds to replay against: the one that is named, or every one that is registered.
+fn builds<'a>(
     context: &'a Context<'_>,
     build: Option<&str>,
-) -> Result<(&'a str, &'a Registry), Problem> {
+) -> Result<Vec<(&'a str, &'a Registry)>, Problem> {
     let builds = context.suite.builds();
-    let found = match build {
-        None => builds.last_key_value(),
-        Some(name) => builds.get_key_value(name),
+    let named = |name: &&str| builds.get_key_value(*name);
+    let found: Vec<_> = match &build {
+        None => builds
+            .iter()
+            .map(|(name, registry)| (name.as_str(), registry))
+            .collect(),
+        Some(name) => named(name)
+            .map(|(name, registry)| (name.as_str(), registry))
+            .into_iter()
+            .collect(),
     };
-    if let Some((name, registry)) = found {
-        return Ok((name, registry));
+    if !found.is_empty() {
+        return Ok(found);
     }
-    let Some(name) = build else { return Err(Problem::user("no workflow is registered")) };
+    let Some(name) = build else {
+        return Err(Problem::user("no workflow is registered"));
+    };
     let message = format!("there is no build `{name}`");
     let names = builds.keys().map(String::as_str);
     Err(match nearest(name, names.clone()) {
@@ -104,7 +113,10 @@ fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Problem> {
         if path.is_dir() {
             let found = files_in(path, "json")?;
             if found.is_empty() {
-                return Err(Problem::user(format!("there is no *.json in {}", path.display())));
+                return Err(Problem::user(format!(
+                    "there is no *.json in {}",
+                    path.display()
+                )));
             }
             files.extend(found);
         } else {
@@ -114,31 +126,62 @@ fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Problem> {
     Ok(files)
 }
 
-fn replay(registry: &Registry, file: &Path) -> Result<Replayed, Problem> {
+/// Some build made the history, so one of them must follow it.
+fn replay(builds: &[(&str, &Registry)], file: &Path) -> Result<Replayed, Problem> {
     let text = read_text(file, MOST_BYTES)?;
     let history = match history_from_json(&text) {
         Ok(history) => history,
         Err(error) => {
-            let help = error.help().map_or_else(String::new, |help| format!(" ({help})"));
+            let help = error
+                .help()
+                .map_or_else(String::new, |help| format!(" ({help})"));
             return Ok(Replayed::Unusable(format!("{error}{help}")));
         }
     };
-    Ok(match caught(|| replay_history(registry, &history)) {
-        Ok(Ok(report)) => Replayed::Same(report),
+    let mut worst = Replayed::Unusable("no workflow is registered".to_owned());
+    for (build, registry) in builds {
+        match replay_on(registry, &history) {
+            Replayed::Same(report, _) => return Ok(Replayed::Same(report, (*build).to_owned())),
+            // Code that differs says more than code that is not there.
+            other if worst.rank() <= other.rank() => worst = other,
+            _ => {}
+        }
+    }
+    Ok(worst)
+}
+
+fn replay_on(registry: &Registry, history: &History) -> Replayed {
+    match caught(|| replay_history(registry, history)) {
+        Ok(Ok(report)) => Replayed::Same(report, String::new()),
         Ok(Err(error @ (ReplayError::NonDeterminism(_) | ReplayError::TaskFailed { .. }))) => {
             Replayed::Differs(Box::new(error))
         }
         Ok(Err(error)) => Replayed::Unusable(error.to_string()),
         Err(panic) => Replayed::Panicked(panic),
-    })
+    }
+}
+
+impl Replayed {
+    const fn rank(&self) -> u8 {
+        match self {
+            Self::Unusable(_) => 0,
+            Self::Differs(_) => 1,
+            Self::Panicked(_) => 2,
+            Self::Same(..) => 3,
+        }
+    }
 }
 
 fn for_people(file: &Path, replayed: &Replayed) -> String {
     let file = file.display();
     match replayed {
-        Replayed::Same(report) => {
-            let ReplayReport { workflow_type, events, .. } = report;
-            format!("{GOOD}ok  {GOOD:#} {file}  {workflow_type}, {events} events\n")
+        Replayed::Same(report, build) => {
+            let ReplayReport {
+                workflow_type,
+                events,
+                ..
+            } = report;
+            format!("{GOOD}ok  {GOOD:#} {file}  {workflow_type} of {build}, {events} events\n")
         }
         Replayed::Differs(error) => {
             let text = error.to_string().replace('\n', "\n  ");
@@ -154,9 +197,10 @@ fn for_people(file: &Path, replayed: &Replayed) -> String {
 fn json_line(file: &Path, replayed: &Replayed) -> Value {
     let file = file.display().to_string();
     match replayed {
-        Replayed::Same(report) => json!({
+        Replayed::Same(report, build) => json!({
             "history": file,
             "verdict": "pass",
+            "build": build,
             "workflow": report.workflow_type,
             "workflow_id": report.workflow_id,
             "events": report.events,

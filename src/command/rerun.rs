@@ -25,7 +25,12 @@ pub(super) struct Rerun<'a> {
 impl Rerun<'_> {
     /// The run with everything recorded; the error is a panic.
     pub(super) fn recorded(&self, choices: Choices) -> Result<RunReport, String> {
-        let options = Options { trace: true, record: true, histories: true, bug: self.bug };
+        let options = Options {
+            trace: true,
+            record: true,
+            histories: true,
+            bug: self.bug,
+        };
         caught(|| (self.engine)(self.suite, &self.target.scenario, choices, options))
     }
 
@@ -39,7 +44,9 @@ impl Rerun<'_> {
         let range = first.ladder.first_difference(&again.ladder);
         let mut before: Option<RunReport> = None;
         for _ in 0..4 {
-            let Ok(run) = self.recorded(Choices::Seed(seed)) else { break };
+            let Ok(run) = self.recorded(Choices::Seed(seed)) else {
+                break;
+            };
             if let Some(before) = &before
                 && let Some(told) = first_difference(before, &run)
             {
@@ -48,7 +55,10 @@ impl Rerun<'_> {
             before = Some(run);
         }
         match range {
-            Some(range) => format!("the first difference is in events {}..{}", range.start, range.end),
+            Some(range) => format!(
+                "the first difference is in events {}..{}",
+                range.start, range.end
+            ),
             None => "the hashes differ, the events do not".to_owned(),
         }
     }
@@ -59,7 +69,10 @@ fn first_difference(a: &RunReport, b: &RunReport) -> Option<String> {
     match place {
         Some(place) => {
             let (a, b) = (&a.trace[place], &b.trace[place]);
-            Some(format!("event {} differs:\n    once   {a}\n    again  {b}", a.seq))
+            Some(format!(
+                "event {} differs:\n    once   {a}\n    again  {b}",
+                a.seq
+            ))
         }
         None if a.trace.len() != b.trace.len() => {
             let (a, b) = (a.trace.len(), b.trace.len());

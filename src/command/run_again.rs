@@ -15,7 +15,7 @@ use crate::cli::{ReproArgs, parse_seed};
 use crate::problem::Problem;
 use crate::report::{GOOD, card, json as lines};
 use crate::repro::{Head, Repro, hash_text};
-use crate::select::{Target, from_text, one, read_text};
+use crate::select::{from_text, one, read_text};
 
 /// The largest repro file that is read.
 const MOST_BYTES: u64 = 256 << 20;
@@ -43,11 +43,14 @@ pub(super) fn run(context: &Context<'_>, args: &ReproArgs) -> Result<Exit, Probl
         }
         None => None,
     };
-    let suite = planted.as_ref().map_or(context.suite, |planted| &planted.suite);
+    let suite = planted
+        .as_ref()
+        .map_or(context.suite, |planted| &planted.suite);
     let target = match (&wanted.recorded, scenario) {
         (Some(Recorded { head, path }), _) => {
             let file = Path::new(&head.scenario.file).file_name();
-            let file = file.map_or_else(|| path.clone(), |file| file.to_string_lossy().into_owned());
+            let file =
+                file.map_or_else(|| path.clone(), |file| file.to_string_lossy().into_owned());
             from_text(suite, Some(path), &file, &head.scenario.text)?
         }
         (None, scenario) => one(suite, scenario)?,
@@ -66,22 +69,46 @@ pub(super) fn run(context: &Context<'_>, args: &ReproArgs) -> Result<Exit, Probl
 fn wanted(args: &ReproArgs) -> Result<(Wanted, &str), Problem> {
     let what = args.what.as_str();
     let path = Path::new(what);
-    if path.is_file() || path.extension().is_some_and(|extension| extension == "json") {
+    if path.is_file()
+        || path
+            .extension()
+            .is_some_and(|extension| extension == "json")
+    {
         let text = read_text(path, MOST_BYTES)?;
         let Repro { head, choices } = Repro::from_json(&text)
             .map_err(|why| Problem::user(format!("{what} is no repro file: {why}")))?;
         let sabotage = args.sabotage.clone().or_else(|| head.sabotage.clone());
-        let recorded = Some(Recorded { head, path: what.to_owned() });
-        return Ok((Wanted { choices: Choices::Recorded(choices), sabotage, recorded }, what));
+        let recorded = Some(Recorded {
+            head,
+            path: what.to_owned(),
+        });
+        return Ok((
+            Wanted {
+                choices: Choices::Recorded(choices),
+                sabotage,
+                recorded,
+            },
+            what,
+        ));
     }
     let Some((scenario, seed)) = what.rsplit_once(':') else {
         let message = format!("`{what}` is neither a file nor SCENARIO:SEED");
-        return Err(Problem::with_help(message, format!("write a seed, as in {what}:17")));
+        return Err(Problem::with_help(
+            message,
+            format!("write a seed, as in {what}:17"),
+        ));
     };
-    let seed = parse_seed(seed)
-        .map_err(|why| Problem::user(format!("`{seed}` is no seed: {why}")))?;
+    let seed =
+        parse_seed(seed).map_err(|why| Problem::user(format!("`{seed}` is no seed: {why}")))?;
     let sabotage = args.sabotage.clone();
-    Ok((Wanted { choices: Choices::Seed(seed), sabotage, recorded: None }, scenario))
+    Ok((
+        Wanted {
+            choices: Choices::Seed(seed),
+            sabotage,
+            recorded: None,
+        },
+        scenario,
+    ))
 }
 
 fn again(
@@ -109,7 +136,10 @@ fn again(
             return Ok(Exit::Bug);
         }
     };
-    let drift = wanted.recorded.as_ref().and_then(|recorded| drift(recorded, &report));
+    let drift = wanted
+        .recorded
+        .as_ref()
+        .and_then(|recorded| drift(recorded, &report));
     if args.trace {
         print_trace(context, args, &report)?;
     }
@@ -117,12 +147,22 @@ fn again(
         Verdict::Fail => Some(rerun.keep(&args.out, &report)?),
         Verdict::Pass => None,
     };
-    let exit = if files.is_some() { Exit::Failed } else { Exit::Passed };
+    let exit = if files.is_some() {
+        Exit::Failed
+    } else {
+        Exit::Passed
+    };
     if args.json {
         let bad = files.is_some();
-        let line = lines::Run { repro: bad.then(|| command.clone()), ..lines::Run::judged(&report) };
+        let line = lines::Run {
+            repro: bad.then(|| command.clone()),
+            ..lines::Run::judged(&report)
+        };
         console.json(&line)?;
-        let artefacts: Vec<_> = files.iter().map(|files| files.repro.display().to_string()).collect();
+        let artefacts: Vec<_> = files
+            .iter()
+            .map(|files| files.repro.display().to_string())
+            .collect();
         let summary = json!({ "drift": drift, "artefacts": artefacts, "exit": exit.code() });
         console.json(&lines::Closing { summary })?;
         return Ok(exit);
@@ -132,7 +172,9 @@ fn again(
         None => {
             let (name, hash) = (&target.scenario.name, hash_text(report.hash));
             let events = report.coverage.events;
-            console.line(&format!("{GOOD}ok{GOOD:#}   {name}:{seed}  {events} events, hash {hash}"))?;
+            console.line(&format!(
+                "{GOOD}ok{GOOD:#}   {name}:{seed}  {events} events, hash {hash}"
+            ))?;
         }
     }
     if let Some(drift) = drift {
@@ -162,7 +204,9 @@ fn print_trace(context: &Context<'_>, args: &ReproArgs, report: &RunReport) -> R
 /// How a recorded run differs from its recording, if it does.
 fn drift(recorded: &Recorded, report: &RunReport) -> Option<String> {
     if let Some(drift) = &report.drift {
-        let at = drift.at.map_or_else(|| "the end".to_owned(), |at| at.to_string());
+        let at = drift
+            .at
+            .map_or_else(|| "the end".to_owned(), |at| at.to_string());
         let how = match &drift.kind {
             DriftKind::Moved { recorded_at } => format!("it was recorded at {recorded_at}"),
             other => format!("{other:?}").to_lowercase(),
@@ -176,6 +220,9 @@ fn drift(recorded: &Recorded, report: &RunReport) -> Option<String> {
     let hash = hash_text(report.hash);
     (hash != recorded.head.hash).then(|| {
         let version = &recorded.head.steadfast;
-        format!("the run is not the recorded one: its hash is {hash}, version {version} had {}", recorded.head.hash)
+        format!(
+            "the run is not the recorded one: its hash is {hash}, version {version} had {}",
+            recorded.head.hash
+        )
     })
 }

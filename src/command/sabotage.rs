@@ -83,17 +83,30 @@ pub(super) fn run(context: &Context<'_>, args: &FuzzArgs, name: &str) -> Result<
             bug: planted.bug,
             sabotage: Some(&sabotage.name),
         };
-        tell(context, args, sabotage, &hunt, (sabotages.len() == 1).then_some(&rerun))?;
+        tell(
+            context,
+            args,
+            sabotage,
+            &hunt,
+            (sabotages.len() == 1).then_some(&rerun),
+        )?;
     }
     let interrupted = exit == Exit::Interrupted;
     if args.run.json {
-        let summary = Scoreboard { sabotages: ran, caught, interrupted, exit: exit.code() };
+        let summary = Scoreboard {
+            sabotages: ran,
+            caught,
+            interrupted,
+            exit: exit.code(),
+        };
         context.console.json(&json::Closing { summary })?;
     } else if sabotages.len() > 1 || interrupted {
         let all = caught == ran && !interrupted;
         let style = if all { GOOD } else { BAD };
         let word = if interrupted { "interrupted, " } else { "" };
-        context.console.line(&format!("\n{style}{word}{caught} of {ran} caught{style:#}"))?;
+        context
+            .console
+            .line(&format!("\n{style}{word}{caught} of {ran} caught{style:#}"))?;
     }
     Ok(exit)
 }
@@ -120,7 +133,12 @@ fn chosen<'a>(context: &'a Context<'_>, name: &str) -> Result<Vec<&'a Sabotage>,
     })
 }
 
-fn hunt(batch: &Batch<'_>, sabotage: &Sabotage, interrupt: &Interrupt, quiet: bool) -> (Ended, Hunt) {
+fn hunt(
+    batch: &Batch<'_>,
+    sabotage: &Sabotage,
+    interrupt: &Interrupt,
+    quiet: bool,
+) -> (Ended, Hunt) {
     let mut progress = Progress::begin(&sabotage.name, batch.seeds, quiet);
     let mut hunt = Hunt::default();
     let (ended, _) = batch.run(interrupt, |ran| {
@@ -133,7 +151,8 @@ fn hunt(batch: &Batch<'_>, sabotage: &Sabotage, interrupt: &Interrupt, quiet: bo
             }
         };
         progress.done(Some(&report.coverage), !report.failures.is_empty());
-        let named = |failure: &steadfast_sim::report::Failure| failure.checker == sabotage.caught_by;
+        let named =
+            |failure: &steadfast_sim::report::Failure| failure.checker == sabotage.caught_by;
         if report.failures.iter().any(named) {
             hunt.caught = Some(report);
             return ControlFlow::Break(());
@@ -159,10 +178,18 @@ fn tell(
     alone: Option<&Rerun<'_>>,
 ) -> Result<(), Problem> {
     let console = context.console;
-    let Sabotage { name, scenario, caught_by, .. } = sabotage;
+    let Sabotage {
+        name,
+        scenario,
+        caught_by,
+        ..
+    } = sabotage;
     if args.run.json {
         let found = hunt.caught.as_ref().and_then(|report| {
-            report.failures.iter().find(|failure| failure.checker == *caught_by)
+            report
+                .failures
+                .iter()
+                .find(|failure| failure.checker == *caught_by)
         });
         let panic = hunt.panic.as_ref().map(|(_, panic)| panic.clone());
         return console.json(&json::Sabotaged {
@@ -182,8 +209,12 @@ fn tell(
         false => format!("  (also {})", hunt.also.join(", ")),
     };
     let line = match &hunt.caught {
-        Some(_) => format!("{GOOD}caught{GOOD:#} {BOLD}{name:32}{BOLD:#} by {caught_by:24} within {seeds} seeds"),
-        None => format!("{BAD}missed{BAD:#} {BOLD}{name:32}{BOLD:#} by {caught_by:24} in {seeds} seeds{also}"),
+        Some(_) => format!(
+            "{GOOD}caught{GOOD:#} {BOLD}{name:32}{BOLD:#} by {caught_by:24} within {seeds} seeds"
+        ),
+        None => format!(
+            "{BAD}missed{BAD:#} {BOLD}{name:32}{BOLD:#} by {caught_by:24} in {seeds} seeds{also}"
+        ),
     };
     console.line(&line)?;
     if let Some((seed, panic)) = &hunt.panic {

@@ -17,10 +17,15 @@ const WIDTH: usize = 110;
 /// The card of a failed run. `again` is the command that repeats it.
 pub(crate) fn card(report: &RunReport, again: &str, files: Option<&Artefacts>) -> String {
     let mut out = String::new();
-    let Some(first) = report.failures.first() else { return out };
+    let Some(first) = report.failures.first() else {
+        return out;
+    };
     let (name, seed) = (&report.scenario, report.seed);
     let checker = &first.checker;
-    let _ = writeln!(out, "{BAD}FAIL{BAD:#} {BOLD}{name}:{seed}{BOLD:#}  {checker}");
+    let _ = writeln!(
+        out,
+        "{BAD}FAIL{BAD:#} {BOLD}{name}:{seed}{BOLD:#}  {checker}"
+    );
     let _ = writeln!(out, "  {BOLD}{}{BOLD:#}", sentence(&first.message));
     for other in report.failures.iter().skip(1).take(4) {
         let _ = writeln!(out, "  {} ({})", sentence(&other.message), other.checker);
@@ -31,7 +36,11 @@ pub(crate) fn card(report: &RunReport, again: &str, files: Option<&Artefacts>) -
     }
     let _ = writeln!(out, "  faults  {}", faults(report));
     let events = counted(report.coverage.events, "event", "events");
-    let _ = writeln!(out, "  found   at {} of simulated time, in {events}", first.at);
+    let _ = writeln!(
+        out,
+        "  found   at {} of simulated time, in {events}",
+        first.at
+    );
     let story = story(report, first);
     if !story.is_empty() {
         let _ = writeln!(out, "  story");
@@ -49,26 +58,45 @@ pub(crate) fn card(report: &RunReport, again: &str, files: Option<&Artefacts>) -
 /// With a capital letter and a full stop.
 fn sentence(message: &str) -> String {
     let mut chars = message.chars();
-    let first = chars.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
+    let first = chars
+        .next()
+        .map(|c| c.to_uppercase().to_string())
+        .unwrap_or_default();
     let text = format!("{first}{}", chars.as_str());
-    if text.ends_with(['.', '!', '?', ')']) { text } else { text + "." }
+    if text.ends_with(['.', '!', '?', ')']) {
+        text
+    } else {
+        text + "."
+    }
 }
 
 fn faults(report: &RunReport) -> String {
-    let struck = report.coverage.faults.iter().filter(|(_, count)| **count > 0);
-    let struck: Vec<_> = struck.map(|(name, count)| format!("{name} x{count}")).collect();
-    if struck.is_empty() { "none".to_owned() } else { struck.join(", ") }
+    let struck = report
+        .coverage
+        .faults
+        .iter()
+        .filter(|(_, count)| **count > 0);
+    let struck: Vec<_> = struck
+        .map(|(name, count)| format!("{name} x{count}"))
+        .collect();
+    if struck.is_empty() {
+        "none".to_owned()
+    } else {
+        struck.join(", ")
+    }
 }
 
 /// The few events that led to a failure: its causes, what processes told of it, and the faults
 /// before it.
-pub(crate) fn story(report: &RunReport, failure: &Failure) -> Vec<String> {
+fn story(report: &RunReport, failure: &Failure) -> Vec<String> {
     let trace = &report.trace;
     let until = match failure.seq {
         0 => trace.iter().rposition(|event| event.time <= failure.at),
         seq => trace.iter().position(|event| event.seq == seq),
     };
-    let Some(until) = until else { return Vec::new() };
+    let Some(until) = until else {
+        return Vec::new();
+    };
     let before = &trace[..=until];
     let mut chosen: BTreeSet<u64> = BTreeSet::new();
     chosen.extend(causes(before, STORY / 3));
@@ -79,7 +107,11 @@ pub(crate) fn story(report: &RunReport, failure: &Failure) -> Vec<String> {
     let told = before.iter().rev().filter(about).take(STORY / 3);
     chosen.extend(told.map(|event| event.seq));
     let left = STORY - chosen.len().min(STORY);
-    let struck = before.iter().rev().filter(|event| is_fault(event)).take(left);
+    let struck = before
+        .iter()
+        .rev()
+        .filter(|event| is_fault(event))
+        .take(left);
     chosen.extend(struck.map(|event| event.seq));
     let lines = before.iter().filter(|event| chosen.contains(&event.seq));
     lines.map(|event| cut(&event.to_string())).collect()
@@ -87,11 +119,15 @@ pub(crate) fn story(report: &RunReport, failure: &Failure) -> Vec<String> {
 
 /// The last event and what brought it about, newest first.
 fn causes(before: &[TraceEvent], most: usize) -> Vec<u64> {
-    let Some(last) = before.last() else { return Vec::new() };
+    let Some(last) = before.last() else {
+        return Vec::new();
+    };
     let mut found = vec![last.seq];
     let mut cause = last.cause;
     while cause > 0 && found.len() < most {
-        let Ok(place) = before.binary_search_by_key(&cause, |event| event.seq) else { break };
+        let Ok(place) = before.binary_search_by_key(&cause, |event| event.seq) else {
+            break;
+        };
         found.push(cause);
         cause = before[place].cause;
     }

@@ -6,7 +6,7 @@ pub(crate) mod json;
 mod progress;
 mod summary;
 
-pub(crate) use card::{card, story};
+pub(crate) use card::card;
 pub(crate) use console::Console;
 pub(crate) use progress::Progress;
 pub(crate) use summary::{Summary, scenario_line};

@@ -33,7 +33,11 @@ impl Progress {
             bar.set_style(style.progress_chars("=> "));
         }
         bar.set_prefix(name.to_owned());
-        Self { bar, simulated: Duration::ZERO, failed: 0 }
+        Self {
+            bar,
+            simulated: Duration::ZERO,
+            failed: 0,
+        }
     }
 
     /// One more seed is done.
@@ -43,7 +47,8 @@ impl Progress {
         self.bar.inc(1);
         if self.bar.position().is_multiple_of(8) || failed {
             let simulated = duration_text(self.simulated);
-            self.bar.set_message(format!("{simulated} simulated  {} failed", self.failed));
+            self.bar
+                .set_message(format!("{simulated} simulated  {} failed", self.failed));
         }
     }
 

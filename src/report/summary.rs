@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use steadfast_sim::report::{Coverage, Verdict};
-use steadfast_sim::scenario::duration_text;
+use steadfast_sim::report::{Counts, Coverage, Verdict};
+use steadfast_sim::scenario::{Scenario, duration_text};
 
 use super::json::{Totals, millis};
 use super::{BAD, BOLD, DIM, GOOD, counted, grouped};
@@ -20,6 +20,15 @@ pub(crate) struct Summary {
     pub(crate) coverage: Coverage,
     pub(crate) totals: Totals,
     pub(crate) exit: Exit,
+    /// Whether some scenario ran too few seeds to say what was never exercised.
+    few: bool,
+}
+
+fn idle(counts: &Counts) -> impl Iterator<Item = &str> {
+    counts
+        .iter()
+        .filter(|(_, count)| **count == 0)
+        .map(|(name, _)| &**name)
 }
 
 impl Summary {
@@ -50,20 +59,50 @@ impl Summary {
     }
 
     /// Notes what a scenario declares and never exercised, if enough seeds ran.
-    pub(crate) fn note_idle(&mut self, scenario: &str, seeds: u64, coverage: &Coverage) {
+    pub(crate) fn note_idle(&mut self, scenario: &Scenario, seeds: u64, coverage: &Coverage) {
         if seeds < ENOUGH {
+            self.few = true;
             return;
         }
-        for what in coverage.never_exercised() {
-            self.totals.never_exercised.push(format!("{scenario}: {what}"));
-            self.worsen(Exit::NeverExercised);
+        let expectations = scenario.expect.iter().map(|expectation| &expectation.name);
+        let declared: Vec<_> = expectations.chain(&scenario.invariants).collect();
+        for (kind, counts, all) in [
+            ("check", &coverage.checks, false),
+            ("fault", &coverage.faults, true),
+            ("operation", &coverage.operations, true),
+        ] {
+            for name in idle(counts).filter(|name| all || declared.iter().any(|it| it == name)) {
+                self.never(format!("{}: {kind} {name}", scenario.name));
+            }
         }
+    }
+
+    /// Notes which checkers never had something to check in any scenario, if enough seeds of all of
+    /// them ran. In one scenario they need not: not every scenario asks queries.
+    pub(crate) fn note_idle_checkers(&mut self) {
+        if self.few {
+            return;
+        }
+        let idle: Vec<_> = idle(&self.coverage.checks)
+            .map(|name| format!("checker {name}"))
+            .collect();
+        for what in idle {
+            self.never(what);
+        }
+    }
+
+    fn never(&mut self, what: String) {
+        self.totals.never_exercised.push(what);
+        self.worsen(Exit::NeverExercised);
     }
 
     /// Completes the totals.
     pub(crate) fn finish(&mut self, elapsed: Duration) {
-        let named = |counts: &steadfast_sim::report::Counts| {
-            counts.iter().map(|(name, count)| (name.to_string(), *count)).collect()
+        let named = |counts: &Counts| {
+            counts
+                .iter()
+                .map(|(name, count)| (name.to_string(), *count))
+                .collect()
         };
         self.totals.events = self.coverage.events;
         self.totals.simulated_ms = millis(self.coverage.simulated);
@@ -82,8 +121,18 @@ impl Summary {
             let _ = writeln!(out, "  {name:32} {:>14} times", grouped(*count));
         }
         let struck: u64 = self.coverage.faults.values().sum();
-        let kinds = self.coverage.faults.values().filter(|count| **count > 0).count();
-        let runs: Vec<_> = self.coverage.runs.iter().map(|(name, n)| format!("{n} {name}")).collect();
+        let kinds = self
+            .coverage
+            .faults
+            .values()
+            .filter(|count| **count > 0)
+            .count();
+        let runs: Vec<_> = self
+            .coverage
+            .runs
+            .iter()
+            .map(|(name, n)| format!("{n} {name}"))
+            .collect();
         let _ = writeln!(out, "{BOLD}against{BOLD:#}");
         let _ = writeln!(out, "  {} faults of {kinds} kinds", grouped(struck));
         let _ = writeln!(out, "  workflow runs: {}", runs.join(", "));
@@ -99,13 +148,21 @@ impl Summary {
             _ => format!("{BAD}failed{BAD:#}"),
         };
         let _ = write!(out, "\n{word}  ");
-        let _ = write!(out, "{}, ", counted(totals.scenarios, "scenario", "scenarios"));
+        let _ = write!(
+            out,
+            "{}, ",
+            counted(totals.scenarios, "scenario", "scenarios")
+        );
         let _ = write!(out, "{}, ", counted(totals.seeds, "seed", "seeds"));
         if totals.failed > 0 {
             let _ = write!(out, "{} failed, ", grouped(totals.failed));
         }
         if totals.not_deterministic > 0 {
-            let _ = write!(out, "{} not deterministic, ", grouped(totals.not_deterministic));
+            let _ = write!(
+                out,
+                "{} not deterministic, ",
+                grouped(totals.not_deterministic)
+            );
         }
         if totals.panicked > 0 {
             let _ = write!(out, "{} panicked, ", grouped(totals.panicked));
@@ -121,7 +178,11 @@ impl Summary {
 
 /// The line of a scenario whose seeds all ran.
 pub(crate) fn scenario_line(name: &str, seeds: u64, bad: u64, coverage: &Coverage) -> String {
-    let word = if bad == 0 { format!("{GOOD}ok  {GOOD:#}") } else { format!("{BAD}FAIL{BAD:#}") };
+    let word = if bad == 0 {
+        format!("{GOOD}ok  {GOOD:#}")
+    } else {
+        format!("{BAD}FAIL{BAD:#}")
+    };
     let struck: u64 = coverage.faults.values().sum();
     let mut line = format!("{word} {name:28} {:>12}", counted(seeds, "seed", "seeds"));
     let _ = write!(line, "  {:>9} simulated", duration_text(coverage.simulated));

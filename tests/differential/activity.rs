@@ -52,7 +52,11 @@ pub(crate) struct Running {
 
 enum Target {
     Remote(Bytes),
-    Local { name: RunName, activity: Box<LocalActivity>, begun: Timestamp },
+    Local {
+        name: RunName,
+        activity: Box<LocalActivity>,
+        begun: Timestamp,
+    },
 }
 
 enum End {
@@ -73,8 +77,11 @@ impl Running {
 impl Lab<'_> {
     /// The script of an attempt: by activity id, by workflow id, by type, or the default.
     fn script(&self, kind: &str, activity_id: &str, workflow_id: &str, attempt: u32) -> Vec<Act> {
-        let keys =
-            [format!("{kind}/{activity_id}"), format!("{kind}@{workflow_id}"), kind.to_owned()];
+        let keys = [
+            format!("{kind}/{activity_id}"),
+            format!("{kind}@{workflow_id}"),
+            kind.to_owned(),
+        ];
         match keys.iter().find_map(|key| self.case.activities.get(key)) {
             Some(attempts) => {
                 let attempt = usize::try_from(attempt).expect("small");
@@ -91,14 +98,21 @@ impl Lab<'_> {
         let workflow_id = task.workflow_execution.unwrap_or_default().workflow_id;
         let acts = self.script(&kind, &task.activity_id, &workflow_id, attempt);
         let timeout = duration_from_proto(task.heartbeat_timeout.as_ref()).expect("not negative");
-        let throttle =
-            if timeout.is_zero() { THROTTLE_WITHOUT_TIMEOUT } else { timeout.mul_f64(0.8) };
+        let throttle = if timeout.is_zero() {
+            THROTTLE_WITHOUT_TIMEOUT
+        } else {
+            timeout.mul_f64(0.8)
+        };
         self.start_running(Running {
             worker,
             target: Target::Remote(task.task_token),
             acts: acts.into(),
             input: value(task.input.as_ref().and_then(|input| input.payloads.first())),
-            details: value(task.heartbeat_details.as_ref().and_then(|it| it.payloads.first())),
+            details: value(
+                task.heartbeat_details
+                    .as_ref()
+                    .and_then(|it| it.payloads.first()),
+            ),
             wake: None,
             cancelled: false,
             throttle: throttle.min(LONGEST_THROTTLE),
@@ -124,7 +138,11 @@ impl Lab<'_> {
         self.start_running(Running {
             worker,
             input: value(activity.arguments.first()),
-            target: Target::Local { name, activity: Box::new(activity), begun },
+            target: Target::Local {
+                name,
+                activity: Box::new(activity),
+                begun,
+            },
             acts,
             details: Value::Null,
             wake: None,
@@ -197,22 +215,28 @@ impl Lab<'_> {
                 let sum = cursor.zip(limit).map(|(a, b)| a + b);
                 End::Completed(result(&sum.into()))
             }
-            Act::Fail { message, r#type, non_retryable, next_retry_delay_ms, details } => {
-                End::Failed(Failure {
-                    message,
-                    failure_info: Some(FailureInfo::ApplicationFailureInfo(
-                        ApplicationFailureInfo {
-                            r#type,
-                            non_retryable,
-                            details: details.map(|it| Payloads { payloads: vec![payload(&it)] }),
-                            next_retry_delay: next_retry_delay_ms
-                                .map(|ms| duration_to_proto(Duration::from_millis(ms))),
-                            ..ApplicationFailureInfo::default()
-                        },
-                    )),
-                    ..Failure::default()
-                })
-            }
+            Act::Fail {
+                message,
+                r#type,
+                non_retryable,
+                next_retry_delay_ms,
+                details,
+            } => End::Failed(Failure {
+                message,
+                failure_info: Some(FailureInfo::ApplicationFailureInfo(
+                    ApplicationFailureInfo {
+                        r#type,
+                        non_retryable,
+                        details: details.map(|it| Payloads {
+                            payloads: vec![payload(&it)],
+                        }),
+                        next_retry_delay: next_retry_delay_ms
+                            .map(|ms| duration_to_proto(Duration::from_millis(ms))),
+                        ..ApplicationFailureInfo::default()
+                    },
+                )),
+                ..Failure::default()
+            }),
             Act::Cancelled(details) => End::Cancelled(payload(&details)),
             Act::Async => End::Elsewhere,
         };
@@ -238,7 +262,9 @@ impl Lab<'_> {
     fn heartbeat(&mut self, slot: u64, details: &Value) {
         let running = self.activities.get_mut(&slot).expect("the caller looked");
         if matches!(running.target, Target::Remote(_)) {
-            running.unsent = Some(Payloads { payloads: vec![payload(details)] });
+            running.unsent = Some(Payloads {
+                payloads: vec![payload(details)],
+            });
             self.pass_on(slot);
         }
     }
@@ -291,7 +317,11 @@ impl Lab<'_> {
         let running = self.activities.remove(&slot).expect("the caller looked");
         match running.target {
             Target::Remote(token) => self.end_remote(running.worker, token, end),
-            Target::Local { name, activity, begun } => {
+            Target::Local {
+                name,
+                activity,
+                begun,
+            } => {
                 self.end_local(running.worker, name, *activity, begun, end);
             }
         }
@@ -304,7 +334,9 @@ impl Lab<'_> {
             End::Completed(result) => {
                 parse::activity_completed(RespondActivityTaskCompletedRequest {
                     task_token,
-                    result: Some(Payloads { payloads: vec![result] }),
+                    result: Some(Payloads {
+                        payloads: vec![result],
+                    }),
                     identity,
                     namespace,
                     ..RespondActivityTaskCompletedRequest::default()
@@ -320,7 +352,9 @@ impl Lab<'_> {
             End::Cancelled(details) => {
                 parse::activity_canceled(RespondActivityTaskCanceledRequest {
                     task_token,
-                    details: Some(Payloads { payloads: vec![details] }),
+                    details: Some(Payloads {
+                        payloads: vec![details],
+                    }),
                     identity,
                     namespace,
                     ..RespondActivityTaskCanceledRequest::default()
@@ -348,8 +382,9 @@ impl Lab<'_> {
                 let policy = activity.retry_policy.clone().unwrap_or_default();
                 let pause = next_pause(&policy, activity.attempt, &failure);
                 let threshold = activity.local_retry_threshold.as_ref();
-                let threshold = threshold
-                    .map_or(LOCAL_RETRY_THRESHOLD, |it| duration_from_proto(Some(it)).expect("ok"));
+                let threshold = threshold.map_or(LOCAL_RETRY_THRESHOLD, |it| {
+                    duration_from_proto(Some(it)).expect("ok")
+                });
                 match pause {
                     Some(pause) if pause <= threshold => {
                         activity.attempt += 1;
@@ -387,19 +422,30 @@ fn next_pause(policy: &RetryPolicy, attempt: u32, failure: &Failure) -> Option<D
     if let Some(delay) = &info.next_retry_delay {
         return duration_from_proto(Some(delay));
     }
-    let given = |it: Option<&prost_types::Duration>| it.and_then(|it| duration_from_proto(Some(it)));
+    let given =
+        |it: Option<&prost_types::Duration>| it.and_then(|it| duration_from_proto(Some(it)));
     let first = given(policy.initial_interval.as_ref()).unwrap_or(Duration::from_secs(1));
     let longest = given(policy.maximum_interval.as_ref()).unwrap_or(first * 100);
-    let backoff = if policy.backoff_coefficient >= 1.0 { policy.backoff_coefficient } else { 2.0 };
+    let backoff = if policy.backoff_coefficient >= 1.0 {
+        policy.backoff_coefficient
+    } else {
+        2.0
+    };
     let exponent = i32::try_from(attempt).expect("small") - 1;
     Some(first.mul_f64(backoff.powi(exponent)).min(longest))
 }
 
 fn value(payload: Option<&Payload>) -> Value {
-    payload.and_then(|it| serde_json::from_slice(&it.data).ok()).unwrap_or_default()
+    payload
+        .and_then(|it| serde_json::from_slice(&it.data).ok())
+        .unwrap_or_default()
 }
 
 /// A result as the SDK's data converter encodes it; `null` stands for "nothing".
 fn result(value: &Value) -> Payload {
-    if value.is_null() { Payload::null() } else { payload(value) }
+    if value.is_null() {
+        Payload::null()
+    } else {
+        payload(value)
+    }
 }

@@ -36,7 +36,10 @@ pub(crate) fn judge(allowed: &Allowed, found: &[(String, Difference)]) -> Vec<St
     let mut used = BTreeSet::new();
     let mut wrong = Vec::new();
     for (file, it) in found {
-        let covering = allowed.difference.iter().position(|entry| entry.covers(file, &it.path));
+        let covering = allowed
+            .difference
+            .iter()
+            .position(|entry| entry.covers(file, &it.path));
         match covering {
             Some(index) => {
                 used.insert(index);
@@ -49,7 +52,10 @@ pub(crate) fn judge(allowed: &Allowed, found: &[(String, Difference)]) -> Vec<St
     }
     for (index, entry) in allowed.difference.iter().enumerate() {
         if !used.contains(&index) {
-            wrong.push(format!("allowed, but there is none: {} {}", entry.case, entry.path));
+            wrong.push(format!(
+                "allowed, but there is none: {} {}",
+                entry.case, entry.path
+            ));
         }
     }
     wrong
@@ -59,7 +65,11 @@ pub(crate) fn judge(allowed: &Allowed, found: &[(String, Difference)]) -> Vec<St
 pub(crate) fn table(allowed: &Allowed) -> String {
     let mut text = String::from("| history | where | why |\n|---|---|---|\n");
     for entry in &allowed.difference {
-        let case = if entry.case == "*" { "all" } else { &entry.case };
+        let case = if entry.case == "*" {
+            "all"
+        } else {
+            &entry.case
+        };
         let why = entry.why.split_whitespace().collect::<Vec<_>>().join(" ");
         writeln!(text, "| {case} | `{}` | {why} |", entry.path).expect("a string");
     }
@@ -76,7 +86,11 @@ pub(crate) fn sources(root: &Path) -> String {
     let mut text = String::from("| file | follows |\n|---|---|\n");
     for file in files {
         let code = fs::read_to_string(&file).expect("a source file");
-        let name = file.strip_prefix(root).expect("below the root").display().to_string();
+        let name = file
+            .strip_prefix(root)
+            .expect("below the root")
+            .display()
+            .to_string();
         for note in notes(&code) {
             writeln!(text, "| `{name}` | {} |", note.replace('|', "\\|")).expect("a string");
         }
@@ -89,11 +103,17 @@ fn notes(code: &str) -> Vec<String> {
     let mut notes: Vec<String> = Vec::new();
     let mut continues = false;
     for line in code.lines().map(str::trim) {
-        let comment = line.strip_prefix("//").map(|text| text.trim_start_matches(['/', '!']).trim());
-        let note = line.find("// temporal:").or_else(|| line.find("temporal: `"));
+        let comment = line
+            .strip_prefix("//")
+            .map(|text| text.trim_start_matches(['/', '!']).trim());
+        let note = line
+            .find("// temporal:")
+            .or_else(|| line.find("temporal: `"));
         match (note, comment) {
             (Some(at), _) => {
-                let text = line[at..].trim_start_matches("// ").trim_start_matches("temporal:");
+                let text = line[at..]
+                    .trim_start_matches("// ")
+                    .trim_start_matches("temporal:");
                 notes.push(text.trim().to_owned());
                 continues = line.starts_with("// temporal:");
             }
@@ -121,7 +141,10 @@ fn collect(folder: &Path, files: &mut Vec<std::path::PathBuf>) {
 
 /// Puts `text` between the two marks of a document.
 pub(crate) fn between(document: &str, name: &str, text: &str) -> String {
-    let (begin, end) = (format!("<!-- {name}: begin -->\n"), format!("<!-- {name}: end -->"));
+    let (begin, end) = (
+        format!("<!-- {name}: begin -->\n"),
+        format!("<!-- {name}: end -->"),
+    );
     let (head, rest) = document.split_once(&begin).expect("the begin mark");
     let (_, tail) = rest.split_once(&end).expect("the end mark");
     format!("{head}{begin}\n{text}\n{end}{tail}")

@@ -26,11 +26,16 @@ pub(crate) fn payload(value: &Value) -> Payload {
 }
 
 fn payloads(values: &[Value]) -> Option<Payloads> {
-    Some(Payloads { payloads: values.iter().map(payload).collect() })
+    Some(Payloads {
+        payloads: values.iter().map(payload).collect(),
+    })
 }
 
 fn execution(id: &str) -> Option<WorkflowExecution> {
-    Some(WorkflowExecution { workflow_id: id.to_owned(), run_id: String::new() })
+    Some(WorkflowExecution {
+        workflow_id: id.to_owned(),
+        run_id: String::new(),
+    })
 }
 
 fn millis(ms: Option<u64>) -> Option<prost_types::Duration> {
@@ -40,7 +45,9 @@ fn millis(ms: Option<u64>) -> Option<prost_types::Duration> {
 /// A search attribute as typed keys encode it.
 fn attribute(value: &Value, kind: &str) -> Payload {
     let mut payload = payload(value);
-    payload.metadata.insert("type".to_owned(), kind.to_owned().into());
+    payload
+        .metadata
+        .insert("type".to_owned(), kind.to_owned().into());
     payload
 }
 
@@ -52,18 +59,31 @@ fn start_request(
 ) -> service::StartWorkflowExecutionRequest {
     let given = &start.options;
     let keyword = given.keyword.as_ref().map(|value| {
-        ("CustomKeywordField".to_owned(), attribute(&value.as_str().into(), "Keyword"))
+        (
+            "CustomKeywordField".to_owned(),
+            attribute(&value.as_str().into(), "Keyword"),
+        )
     });
-    let int =
-        given.int.map(|value| ("CustomIntField".to_owned(), attribute(&value.into(), "Int")));
+    let int = given
+        .int
+        .map(|value| ("CustomIntField".to_owned(), attribute(&value.into(), "Int")));
     let indexed_fields: BTreeMap<_, _> = keyword.into_iter().chain(int).collect();
-    let memo = given.memo.iter().map(|(k, v)| (k.clone(), payload(&v.as_str().into()))).collect();
+    let memo = given
+        .memo
+        .iter()
+        .map(|(k, v)| (k.clone(), payload(&v.as_str().into())))
+        .collect();
     service::StartWorkflowExecutionRequest {
         namespace: NAMESPACE.to_owned(),
         input: payloads(&start.input),
         workflow_id: id.to_owned(),
-        workflow_type: Some(WorkflowType { name: start.workflow.clone() }),
-        task_queue: Some(TaskQueue { name: queue.to_owned(), ..TaskQueue::default() }),
+        workflow_type: Some(WorkflowType {
+            name: start.workflow.clone(),
+        }),
+        task_queue: Some(TaskQueue {
+            name: queue.to_owned(),
+            ..TaskQueue::default()
+        }),
         identity: IDENTITY.to_owned(),
         request_id,
         workflow_execution_timeout: millis(given.execution_timeout_ms),
@@ -85,7 +105,10 @@ fn start_request(
 }
 
 pub(crate) fn start(id: &str, queue: &str, start: &Start, request_id: String) -> Parsed {
-    parse::start(start_request(id, queue, start, request_id), RequestId::new("unused"))
+    parse::start(
+        start_request(id, queue, start, request_id),
+        RequestId::new("unused"),
+    )
 }
 
 pub(crate) fn signal_with_start(
@@ -170,7 +193,9 @@ pub(crate) fn complete_activity(id: &str, activity_id: &str, result: &Value) -> 
         namespace: NAMESPACE.to_owned(),
         workflow_id: id.to_owned(),
         activity_id: activity_id.to_owned(),
-        result: Some(Payloads { payloads: vec![payload(result)] }),
+        result: Some(Payloads {
+            payloads: vec![payload(result)],
+        }),
         identity: IDENTITY.to_owned(),
         ..service::RespondActivityTaskCompletedByIdRequest::default()
     })

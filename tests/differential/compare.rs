@@ -32,14 +32,19 @@ pub(crate) fn events(history: &Value, race: bool) -> Vec<Event> {
     let mut events: Vec<Event> = events.iter().map(event).collect();
     if race {
         events.retain(|(kind, _)| !kind.starts_with("WORKFLOW_TASK_"));
-        events.iter_mut().for_each(|(_, attributes)| *attributes = Value::Null);
+        events
+            .iter_mut()
+            .for_each(|(_, attributes)| *attributes = Value::Null);
         events.sort_by(|a, b| a.0.cmp(&b.0));
     }
     events
 }
 
 fn event(event: &Value) -> Event {
-    let kind = event["eventType"].as_str().unwrap_or("?").trim_start_matches("EVENT_TYPE_");
+    let kind = event["eventType"]
+        .as_str()
+        .unwrap_or("?")
+        .trim_start_matches("EVENT_TYPE_");
     let mut attributes = event.clone();
     normalise(&mut attributes);
     match kind {
@@ -91,7 +96,10 @@ fn normalise(value: &mut Value) {
 
 /// A sticky queue is named after the process.
 fn name_sticky_queue(fields: &mut Map<String, Value>) {
-    if fields.get("kind").is_some_and(|kind| kind == "TASK_QUEUE_KIND_STICKY") {
+    if fields
+        .get("kind")
+        .is_some_and(|kind| kind == "TASK_QUEUE_KIND_STICKY")
+    {
         fields.insert("name".into(), "<sticky>".into());
     }
 }
@@ -104,7 +112,11 @@ fn without_ids(text: &str) -> String {
             let end = word.find(|c: char| !c.is_ascii_hexdigit() && c != '-');
             let (word, rest) = word.split_at(end.unwrap_or(word.len()));
             let groups = word.split('-').map(str::len);
-            let word = if groups.eq([8, 4, 4, 4, 12]) { "<id>" } else { word };
+            let word = if groups.eq([8, 4, 4, 4, 12]) {
+                "<id>"
+            } else {
+                word
+            };
             format!("{word}{rest}")
         })
         .collect()
@@ -113,7 +125,10 @@ fn without_ids(text: &str) -> String {
 /// Where two histories differ. If they differ in their sequence, that is the one difference.
 pub(crate) fn differences(recorded: &[Event], ours: &[Event]) -> Vec<Difference> {
     let kinds = |events: &[Event]| -> Vec<Value> {
-        events.iter().map(|(kind, _)| kind.as_str().into()).collect()
+        events
+            .iter()
+            .map(|(kind, _)| kind.as_str().into())
+            .collect()
     };
     let mut found = Vec::new();
     if kinds(recorded) != kinds(ours) {
@@ -134,7 +149,10 @@ fn describe(path: &str, recorded: &Value, ours: &Value, found: &mut Vec<Differen
     match (recorded, ours) {
         (Value::Object(a), Value::Object(b)) => {
             for key in a.keys().chain(b.keys().filter(|key| !a.contains_key(*key))) {
-                let (a, b) = (a.get(key).unwrap_or(&Value::Null), b.get(key).unwrap_or(&Value::Null));
+                let (a, b) = (
+                    a.get(key).unwrap_or(&Value::Null),
+                    b.get(key).unwrap_or(&Value::Null),
+                );
                 // The attributes' own name says no more than the event's type.
                 let path = if key.ends_with("EventAttributes") {
                     path.to_owned()

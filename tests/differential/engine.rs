@@ -30,10 +30,20 @@ pub(crate) struct Engine {
 
 impl Engine {
     pub(crate) fn new() -> Self {
-        let now = Now { wall: BEGINNING, mono: Monotonic(0) };
+        let now = Now {
+            wall: BEGINNING,
+            mono: Monotonic(0),
+        };
         let mut effects = Effects::new(SHARD, Epoch(1));
-        let shard =
-            Shard::recover(SHARD, 1, Epoch(1), Timestamp::EPOCH, Vec::new(), now, &mut effects);
+        let shard = Shard::recover(
+            SHARD,
+            1,
+            Epoch(1),
+            Timestamp::EPOCH,
+            Vec::new(),
+            now,
+            &mut effects,
+        );
         let mut started = Vec::new();
         let matching = Matching::start(1, 1, &mut started);
         let mut engine = Self {
@@ -57,7 +67,10 @@ impl Engine {
 
     fn clocks(&self) -> Now {
         let mono = u64::try_from(self.now.since(BEGINNING).as_nanos()).expect("a short test");
-        Now { wall: self.now, mono: Monotonic(mono) }
+        Now {
+            wall: self.now,
+            mono: Monotonic(mono),
+        }
     }
 
     /// A place for one answer.
@@ -110,7 +123,10 @@ impl Engine {
         let mut entropy = [0_u8; 16];
         entropy[..8].copy_from_slice(&self.inputs.to_le_bytes());
         let mut effects = Effects::new(SHARD, self.shard.epoch());
-        let input = Input { entropy: Entropy(entropy), event };
+        let input = Input {
+            entropy: Entropy(entropy),
+            event,
+        };
         self.shard.step(self.clocks(), input, &mut effects);
         self.commit(effects);
     }
@@ -150,7 +166,10 @@ impl Engine {
     /// When the machines want to be woken.
     pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
         let deadlines = self.shard.next_deadline();
-        let mono = [deadlines.mono, self.matching.next_deadline()].into_iter().flatten().min();
+        let mono = [deadlines.mono, self.matching.next_deadline()]
+            .into_iter()
+            .flatten()
+            .min();
         let mono = mono.map(|at| BEGINNING.plus(at.since(Monotonic(0))));
         [deadlines.wall, mono].into_iter().flatten().min()
     }
@@ -165,18 +184,29 @@ impl Engine {
     /// The runs of an id in the order in which they began.
     pub(crate) fn runs(&self, workflow_id: &str) -> Vec<RunId> {
         let key = key(workflow_id);
-        let created = self.log.iter().filter(|entry| matches!(entry.record, Record::Created(_)));
-        created.filter(|entry| entry.key == key).map(|entry| entry.run_id.clone()).collect()
+        let created = self
+            .log
+            .iter()
+            .filter(|entry| matches!(entry.record, Record::Created(_)));
+        created
+            .filter(|entry| entry.key == key)
+            .map(|entry| entry.run_id.clone())
+            .collect()
     }
 
     pub(crate) fn history(&self, workflow_id: &str, run_id: &RunId) -> Vec<HistoryEvent> {
         let key = key(workflow_id);
-        let entries = self.log.iter().filter(|e| e.key == key && e.run_id == *run_id);
+        let entries = self
+            .log
+            .iter()
+            .filter(|e| e.key == key && e.run_id == *run_id);
         let events = entries.filter_map(|entry| match &entry.record {
             Record::Event(bytes) => Some(bytes.clone()),
             _ => None,
         });
-        events.map(|bytes| HistoryEvent::decode(bytes).expect("a shard writes events")).collect()
+        events
+            .map(|bytes| HistoryEvent::decode(bytes).expect("a shard writes events"))
+            .collect()
     }
 
     /// A piece of a history.

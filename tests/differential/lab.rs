@@ -94,7 +94,10 @@ impl<'a> Lab<'a> {
         };
         lab.work_on()?;
         let exports = case.exports();
-        Ok(exports.iter().map(|export| lab.export(export.id.as_deref(), export.run)).collect())
+        Ok(exports
+            .iter()
+            .map(|export| lab.export(export.id.as_deref(), export.run))
+            .collect())
     }
 
     fn work_on(&mut self) -> Result<(), String> {
@@ -111,7 +114,10 @@ impl<'a> Lab<'a> {
                 return Ok(());
             }
             let activities = self.activities.values().filter_map(Running::next);
-            let next = activities.chain(self.sleeps).chain(self.engine.next_deadline()).min();
+            let next = activities
+                .chain(self.sleeps)
+                .chain(self.engine.next_deadline())
+                .min();
             let Some(next) = next.filter(|at| at.since(BEGINNING) < PATIENCE) else {
                 return Err(format!("nothing more happens; {}", self.state()));
             };
@@ -124,10 +130,18 @@ impl<'a> Lab<'a> {
 
     fn state(&self) -> String {
         let runs = self.engine.runs(&self.case.name);
-        let last = runs.last().map(|run| self.engine.history(&self.case.name, run));
-        let events: Vec<_> =
-            last.iter().flatten().map(|event| event.event_type().short_name()).collect();
-        format!("next step {:?}, history of the last run {events:?}", self.steps.front())
+        let last = runs
+            .last()
+            .map(|run| self.engine.history(&self.case.name, run));
+        let events: Vec<_> = last
+            .iter()
+            .flatten()
+            .map(|event| event.event_type().short_name())
+            .collect();
+        format!(
+            "next step {:?}, history of the last run {events:?}",
+            self.steps.front()
+        )
     }
 
     /// Whether all steps are done and all that is to be exported is closed.
@@ -135,7 +149,9 @@ impl<'a> Lab<'a> {
         let exports = self.case.exports();
         let closed = |id: Option<&str>, run| self.is_closed(id.unwrap_or(&self.case.name), run);
         self.steps.is_empty()
-            && exports.iter().all(|export| closed(export.id.as_deref(), export.run))
+            && exports
+                .iter()
+                .all(|export| closed(export.id.as_deref(), export.run))
     }
 
     fn is_closed(&self, id: &str, run: usize) -> bool {
@@ -145,11 +161,15 @@ impl<'a> Lab<'a> {
     /// The events of the n-th run, from 1; none if it does not exist.
     fn run_events(&self, id: &str, run: usize) -> Vec<HistoryEvent> {
         let runs = self.engine.runs(id);
-        runs.get(run - 1).map(|run_id| self.engine.history(id, run_id)).unwrap_or_default()
+        runs.get(run - 1)
+            .map(|run_id| self.engine.history(id, run_id))
+            .unwrap_or_default()
     }
 
     fn export(&self, id: Option<&str>, run: usize) -> History {
-        History { events: self.run_events(id.unwrap_or(&self.case.name), run) }
+        History {
+            events: self.run_events(id.unwrap_or(&self.case.name), run),
+        }
     }
 
     /// Passes on one answer of the engine.
@@ -224,7 +244,11 @@ impl<'a> Lab<'a> {
                 let kind = EventType::from_str_name(&format!("EVENT_TYPE_{type}"))
                     .ok_or_else(|| format!("{type} is no event type"))?;
                 let events = self.run_events(id, self.engine.runs(id).len().max(1));
-                events.iter().filter(|event| event.event_type() == kind).count() >= *count
+                events
+                    .iter()
+                    .filter(|event| event.event_type() == kind)
+                    .count()
+                    >= *count
             }
             Step::AwaitRun(n) => self.is_closed(&self.case.name, n - 1),
             Step::AwaitGate(name) => self.arrived.contains(name),
@@ -254,7 +278,10 @@ impl<'a> Lab<'a> {
                 self.open.insert(name);
             }
             Step::StartMain => {
-                self.ask(client::start(queue, queue, &case.main(), request_id), Call::Client);
+                self.ask(
+                    client::start(queue, queue, &case.main(), request_id),
+                    Call::Client,
+                );
             }
             Step::Start { id, start } => {
                 self.ask(client::start(&id, queue, &start, request_id), Call::Client);
@@ -263,7 +290,12 @@ impl<'a> Lab<'a> {
                 let request = client::signal(self.id(&id), &name, &input, request_id);
                 self.ask(request, Call::Client);
             }
-            Step::SignalWithStart { name, input, id, start } => {
+            Step::SignalWithStart {
+                name,
+                input,
+                id,
+                start,
+            } => {
                 let signal = (name.as_str(), input.as_slice());
                 let request = client::signal_with_start(&id, queue, &start, signal, request_id);
                 self.ask(request, Call::Client);
@@ -272,12 +304,18 @@ impl<'a> Lab<'a> {
                 self.ask(client::query(queue, &name), Call::Query(expect));
             }
             Step::Cancel { reason, id } => {
-                self.ask(client::cancel(self.id(&id), &reason, request_id), Call::Client);
+                self.ask(
+                    client::cancel(self.id(&id), &reason, request_id),
+                    Call::Client,
+                );
             }
             Step::Terminate { reason, id } => {
                 self.ask(client::terminate(self.id(&id), &reason), Call::Client);
             }
-            Step::CompleteActivity { activity_id, result } => {
+            Step::CompleteActivity {
+                activity_id,
+                result,
+            } => {
                 let request = client::complete_activity(queue, &activity_id, &result);
                 self.ask(request, Call::Client);
             }
@@ -285,7 +323,8 @@ impl<'a> Lab<'a> {
                 self.stop_worker();
                 self.deployments += 1;
                 let number = self.deployments;
-                self.workers.insert(number, Worker::new(queue, build, number));
+                self.workers
+                    .insert(number, Worker::new(queue, build, number));
                 self.worker = Some(number);
             }
             Step::StopWorker => self.stop_worker(),
@@ -311,12 +350,16 @@ impl<'a> Lab<'a> {
         let queue = &self.case.name;
         let request = PollWorkflowTaskQueueRequest {
             namespace: NAMESPACE.to_owned(),
-            task_queue: Some(TaskQueue { name: queue.clone(), ..TaskQueue::default() }),
+            task_queue: Some(TaskQueue {
+                name: queue.clone(),
+                ..TaskQueue::default()
+            }),
             identity: format!("worker of {queue}"),
             ..PollWorkflowTaskQueueRequest::default()
         };
-        let reply_to =
-            self.engine.ask_matching(|reply_to| parse::poll_workflow(request, reply_to, LONG_POLL));
+        let reply_to = self
+            .engine
+            .ask_matching(|reply_to| parse::poll_workflow(request, reply_to, LONG_POLL));
         self.calls.insert(reply_to, Call::Swallow);
         self.asked = Some(reply_to);
     }

@@ -13,7 +13,10 @@ mod client;
 mod compare;
 mod engine;
 mod lab;
-#[expect(unreachable_pub, reason = "the recorder, a crate of its own, has the same file")]
+#[expect(
+    unreachable_pub,
+    reason = "the recorder, a crate of its own, has the same file"
+)]
 #[path = "../interop/histories/src/recipe.rs"]
 mod recipe;
 mod replay;
@@ -80,7 +83,12 @@ fn our_engine_writes_the_recorded_histories() {
         }
     }
     failed.extend(judge(&allowed(), &found));
-    assert!(failed.is_empty(), "{} histories\n{}", histories, failed.join("\n"));
+    assert!(
+        failed.is_empty(),
+        "{} histories\n{}",
+        histories,
+        failed.join("\n")
+    );
     assert!(histories > 100, "only {histories} histories");
 }
 

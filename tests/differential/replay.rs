@@ -12,11 +12,7 @@ use steadfast_proto::temporal::api::{
 };
 use steadfast_replay::{ReplayError, replay_history};
 
-use crate::{
-    book, builds, folder,
-    lab::Lab,
-    recipe::Build,
-};
+use crate::{book, builds, folder, lab::Lab, recipe::Build};
 
 /// A change of one event that no replay may overlook. Tells which event, if the history has one to change.
 type Alteration = fn(&mut [HistoryEvent]) -> Option<i64>;
@@ -30,16 +26,16 @@ const ALTERATIONS: [(&str, Alteration); 11] = [
     ("patch", patch_becomes_another_marker),
     ("timer fired", timer_of_another),
     ("command becomes a timer", command_becomes_timer),
-    ("timer becomes a command of another kind", timer_becomes_cancellation),
+    (
+        "timer becomes a command of another kind",
+        timer_becomes_cancellation,
+    ),
     ("result without a beginning", result_of_nothing),
     ("event id", event_id),
     ("beginning in the middle", begins_again),
 ];
 
-fn first(
-    events: &mut [HistoryEvent],
-    alter: impl Fn(&mut Attributes) -> bool,
-) -> Option<i64> {
+fn first(events: &mut [HistoryEvent], alter: impl Fn(&mut Attributes) -> bool) -> Option<i64> {
     events.iter_mut().find_map(|event| {
         let attributes = event.attributes.as_mut()?;
         alter(attributes).then_some(event.event_id)
@@ -49,7 +45,9 @@ fn first(
 fn activity_type(events: &mut [HistoryEvent]) -> Option<i64> {
     first(events, |attributes| match attributes {
         Attributes::ActivityTaskScheduledEventAttributes(a) => {
-            a.activity_type = Some(ActivityType { name: "another".to_owned() });
+            a.activity_type = Some(ActivityType {
+                name: "another".to_owned(),
+            });
             true
         }
         _ => false,
@@ -69,7 +67,9 @@ fn activity_id(events: &mut [HistoryEvent]) -> Option<i64> {
 fn child_type(events: &mut [HistoryEvent]) -> Option<i64> {
     first(events, |attributes| match attributes {
         Attributes::StartChildWorkflowExecutionInitiatedEventAttributes(a) => {
-            a.workflow_type = Some(WorkflowType { name: "another".to_owned() });
+            a.workflow_type = Some(WorkflowType {
+                name: "another".to_owned(),
+            });
             true
         }
         _ => false,
@@ -121,12 +121,18 @@ fn command_becomes_timer(events: &mut [HistoryEvent]) -> Option<i64> {
             )
         )
     })?;
-    replace(event, EventType::TimerStarted, TimerStartedEventAttributes::default());
+    replace(
+        event,
+        EventType::TimerStarted,
+        TimerStartedEventAttributes::default(),
+    );
     Some(event.event_id)
 }
 
 fn timer_becomes_cancellation(events: &mut [HistoryEvent]) -> Option<i64> {
-    let event = events.iter_mut().find(|event| event.event_type() == EventType::TimerStarted)?;
+    let event = events
+        .iter_mut()
+        .find(|event| event.event_type() == EventType::TimerStarted)?;
     let attributes = UpsertWorkflowSearchAttributesEventAttributes::default();
     replace(event, EventType::UpsertWorkflowSearchAttributes, attributes);
     Some(event.event_id)
@@ -181,10 +187,15 @@ fn names(error: &ReplayError, event: i64) -> bool {
     let at = match error {
         ReplayError::NonDeterminism(report) => report.event_id,
         ReplayError::InvalidHistory { event_id, .. } => *event_id,
-        ReplayError::TaskFailed { started_event_id, .. } => *started_event_id,
+        ReplayError::TaskFailed {
+            started_event_id, ..
+        } => *started_event_id,
         _ => 0,
     };
-    at == event || error.to_string().contains(&format!("refers to event {event} as "))
+    at == event
+        || error
+            .to_string()
+            .contains(&format!("refers to event {event} as "))
 }
 
 #[test]
@@ -236,7 +247,10 @@ fn altered_histories_are_refused_by_name_of_the_event() {
     }
     assert!(overlooked.is_empty(), "{}", overlooked.join("\n"));
     for (name, _) in ALTERATIONS {
-        assert!(used.contains_key(name), "no history could be altered: {name}");
+        assert!(
+            used.contains_key(name),
+            "no history could be altered: {name}"
+        );
     }
 }
 
@@ -248,6 +262,9 @@ fn the_wrong_build_is_refused() {
     for (file, build) in wrong {
         let (_, history) = &all[file];
         let error = replay_history(&builds::registry(build), history).expect_err(file);
-        assert!(matches!(error, ReplayError::NonDeterminism(_)), "{file}: {error}");
+        assert!(
+            matches!(error, ReplayError::NonDeterminism(_)),
+            "{file}: {error}"
+        );
     }
 }

@@ -147,13 +147,17 @@ impl Lab<'_> {
             self.calls.remove(&reply_to);
             self.engine.abandon(reply_to);
         }
-        self.activities.retain(|_, activity| activity.worker != number);
+        self.activities
+            .retain(|_, activity| activity.worker != number);
     }
 
     /// The worker ends in good order.
     pub(crate) fn stop(&mut self, number: u32) {
         let worker = &self.workers[&number];
-        assert!(worker.is_idle(), "a workflow task waits for local activities");
+        assert!(
+            worker.is_idle(),
+            "a workflow task waits for local activities"
+        );
         let request = ShutdownWorkerRequest {
             namespace: NAMESPACE.to_owned(),
             sticky_task_queue: worker.sticky.clone(),
@@ -162,7 +166,9 @@ impl Lab<'_> {
             ..ShutdownWorkerRequest::default()
         };
         self.kill(number);
-        let reply_to = self.engine.ask_matching(|to| parse::shutdown_worker(&request, to));
+        let reply_to = self
+            .engine
+            .ask_matching(|to| parse::shutdown_worker(&request, to));
         self.calls.insert(reply_to, Call::Report);
     }
 
@@ -210,7 +216,11 @@ impl Lab<'_> {
                 workflow_id: name.0.clone(),
                 run_id: name.1.clone(),
                 workflow_type: task.workflow_type.clone().unwrap_or_default().name,
-                task_queue: task.workflow_execution_task_queue.clone().unwrap_or_default().name,
+                task_queue: task
+                    .workflow_execution_task_queue
+                    .clone()
+                    .unwrap_or_default()
+                    .name,
                 eager_activities: false,
             };
             CachedRun::new(&worker.registry, init).expect("a registered workflow")
@@ -251,7 +261,10 @@ impl Lab<'_> {
                     self.worker(number).cache.insert(name, run);
                 }
                 (_, query) => {
-                    let completion = Completion { query, ..completion };
+                    let completion = Completion {
+                        query,
+                        ..completion
+                    };
                     self.complete(number, name.clone(), task, completion);
                     self.worker(number).cache.insert(name, run);
                 }
@@ -319,7 +332,10 @@ impl Lab<'_> {
 
     /// The engine took a completion and perhaps has more to do.
     pub(crate) fn completed(&mut self, number: u32, reply: Reply) {
-        let Reply::WorkflowTaskCompleted { next, activities, .. } = reply else {
+        let Reply::WorkflowTaskCompleted {
+            next, activities, ..
+        } = reply
+        else {
             panic!("no answer to a completion: {reply:?}")
         };
         assert!(activities.is_empty(), "nobody asked for eager activities");
@@ -363,7 +379,9 @@ impl Lab<'_> {
             failure: result.failure,
             ..RespondQueryTaskCompletedRequest::default()
         };
-        let reply_to = self.engine.ask_matching(|to| parse::query_completed(request, to));
+        let reply_to = self
+            .engine
+            .ask_matching(|to| parse::query_completed(request, to));
         self.calls.insert(reply_to, Call::Report);
     }
 }

@@ -215,7 +215,7 @@ impl Tx<'_> {
             RequestCancelExternalWorkflowExecutionFailedEventAttributes {
                 cause: CancelCause::ExternalWorkflowExecutionNotFound.into(),
                 // temporal: left empty.
-            workflow_task_completed_event_id: 0,
+                workflow_task_completed_event_id: 0,
                 namespace: sent.namespace_id.clone(),
                 namespace_id: sent.namespace_id.clone(),
                 workflow_execution: sent.workflow_execution.clone(),

@@ -286,15 +286,21 @@ impl Matching {
         }
     }
 
-    fn offer(&mut self, now: Monotonic, offer: Offer, from: Address, effects: &mut Vec<Effect>) {
+    fn offer(
+        &mut self,
+        now: Monotonic,
+        mut offer: Offer,
+        from: Address,
+        effects: &mut Vec<Effect>,
+    ) {
         self.send(from, Message::OfferTaken(offer.task.clone()), effects);
         if self.tasks.contains_key(&offer.task) {
             return;
         }
-        let key = match &offer.fallback {
-            Some(normal) if !self.is_live(now, &offer.queue) => normal.clone(),
-            Some(_) | None => offer.queue.clone(),
-        };
+        if !self.is_live(now, &offer.queue) {
+            fall_back(&mut offer);
+        }
+        let key = offer.queue.clone();
         self.tasks
             .insert(offer.task.clone(), Place::Queued(key.clone()));
         self.queues
@@ -391,11 +397,9 @@ impl Matching {
         }
     }
 
-    fn query(&mut self, now: Monotonic, query: QueryOffer, effects: &mut Vec<Effect>) {
-        let key = match &query.sticky {
-            Some(sticky) if self.is_live(now, sticky) => sticky.clone(),
-            Some(_) | None => query.queue.clone(),
-        };
+    fn query(&mut self, now: Monotonic, mut query: QueryOffer, effects: &mut Vec<Effect>) {
+        query.sticky = query.sticky.filter(|sticky| self.is_live(now, sticky));
+        let key = query.sticky.clone().unwrap_or_else(|| query.queue.clone());
         self.queues
             .entry(key.clone())
             .or_default()
@@ -528,17 +532,16 @@ impl Matching {
             return;
         };
         for mut offer in queue.tasks {
-            if let Some(normal) = offer.fallback.clone() {
-                offer.queue = normal.clone();
-                self.tasks
-                    .insert(offer.task.clone(), Place::Queued(normal.clone()));
-                self.queues
-                    .entry(normal.clone())
-                    .or_default()
-                    .tasks
-                    .push_back(offer);
-                self.pair(now, &normal, effects);
-            }
+            fall_back(&mut offer);
+            let to = offer.queue.clone();
+            self.tasks
+                .insert(offer.task.clone(), Place::Queued(to.clone()));
+            self.queues
+                .entry(to.clone())
+                .or_default()
+                .tasks
+                .push_back(offer);
+            self.pair(now, &to, effects);
         }
         for query in queue.queries {
             self.query(
@@ -561,6 +564,13 @@ impl Matching {
             }
         }
         self.leave(now, sticky, effects);
+    }
+}
+
+/// Moves an offer to the normal queue for good: from there it has nowhere to fall back to.
+fn fall_back(offer: &mut Offer) {
+    if let Some(normal) = offer.fallback.take() {
+        offer.queue = normal;
     }
 }
 

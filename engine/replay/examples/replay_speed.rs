@@ -3,6 +3,7 @@
 //! `cargo run --release -p steadfast-replay --example replay_speed [TIMERS_OR_ACTIVITIES]`
 
 #[path = "../tests/it/history.rs"]
+#[expect(dead_code, reason = "the tests use the rest")]
 mod history;
 
 use std::{fs, io, io::Write as _, time::Duration};

@@ -117,7 +117,9 @@ async fn post(
     operation: &'static str,
     posting: Posting,
 ) -> Result<String, ActivityError> {
-    let reference = ctx.call("accounts", operation, &posting.key, &posting).await?;
+    let reference = ctx
+        .call("accounts", operation, &posting.key, &posting)
+        .await?;
     Ok(reference)
 }
 
@@ -126,7 +128,8 @@ async fn take_back(
     operation: &'static str,
     undo: Undo,
 ) -> Result<(), ActivityError> {
-    ctx.call::<_, ()>("accounts", operation, &undo.key, &undo).await?;
+    ctx.call::<_, ()>("accounts", operation, &undo.key, &undo)
+        .await?;
     Ok(())
 }
 
@@ -142,6 +145,10 @@ pub fn register(suite: Suite) -> Suite {
         .service("accounts", service)
         .activity("withdraw", |ctx, posting| post(ctx, "withdraw", posting))
         .activity("deposit", |ctx, posting| post(ctx, "deposit", posting))
-        .activity("refundWithdrawal", |ctx, undo| take_back(ctx, "refund", undo))
-        .activity("reverseDeposit", |ctx, undo| take_back(ctx, "reverse", undo))
+        .activity("refundWithdrawal", |ctx, undo| {
+            take_back(ctx, "refund", undo)
+        })
+        .activity("reverseDeposit", |ctx, undo| {
+            take_back(ctx, "reverse", undo)
+        })
 }

@@ -34,7 +34,10 @@ impl Service for Email {
 #[must_use]
 pub fn register(suite: Suite) -> Suite {
     suite
-        .service("email", ServiceDeclaration::new(|_| Ok(Email::default())).at_most_once("send"))
+        .service(
+            "email",
+            ServiceDeclaration::new(|_| Ok(Email::default())).at_most_once("send"),
+        )
         .activity("sendEmail", |ctx: ActivityContext, mail: Mail| async move {
             ctx.call::<_, ()>("email", "send", &mail.key, &mail).await?;
             Ok(())

@@ -115,13 +115,20 @@ pub fn register(suite: Suite) -> Suite {
         .at_most_once("reserve");
     suite
         .service("inventory", service)
-        .activity("reserveInventory", |ctx: ActivityContext, reservation: Reservation| async move {
-            let key = &reservation.key;
-            let enough: bool = ctx.call("inventory", "reserve", key, &reservation).await?;
-            Ok(enough)
-        })
-        .activity("releaseInventory", |ctx: ActivityContext, undo: Undo| async move {
-            ctx.call::<_, ()>("inventory", "release", &undo.key, &undo).await?;
-            Ok(())
-        })
+        .activity(
+            "reserveInventory",
+            |ctx: ActivityContext, reservation: Reservation| async move {
+                let key = &reservation.key;
+                let enough: bool = ctx.call("inventory", "reserve", key, &reservation).await?;
+                Ok(enough)
+            },
+        )
+        .activity(
+            "releaseInventory",
+            |ctx: ActivityContext, undo: Undo| async move {
+                ctx.call::<_, ()>("inventory", "release", &undo.key, &undo)
+                    .await?;
+                Ok(())
+            },
+        )
 }

@@ -46,7 +46,9 @@ impl Done {
     /// The answer that this key got before.
     #[must_use]
     pub fn again(&self, call: &ServiceCall) -> Option<ServiceResult> {
-        self.by_key.get(&call.key).map(|done| Ok(done.answer.clone()))
+        self.by_key
+            .get(&call.key)
+            .map(|done| Ok(done.answer.clone()))
     }
 
     /// Remembers an answer.
@@ -72,7 +74,9 @@ impl Done {
     /// Whether a step was taken back before it came.
     #[must_use]
     pub fn was_undone(&self, call: &ServiceCall) -> bool {
-        self.by_key.get(&call.key).is_some_and(|done| done.answer.is_empty())
+        self.by_key
+            .get(&call.key)
+            .is_some_and(|done| done.answer.is_empty())
     }
 }
 
@@ -101,5 +105,6 @@ pub fn register(suite: Suite) -> Suite {
         source::register,
         risk::register,
     ];
-    all.into_iter().fold(suite, |suite, register| register(suite))
+    all.into_iter()
+        .fold(suite, |suite, register| register(suite))
 }

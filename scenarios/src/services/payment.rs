@@ -85,14 +85,21 @@ impl Service for Payment {
 pub fn register(suite: Suite) -> Suite {
     suite
         .service("payment", declaration(|_| Ok(Payment::default())))
-        .activity("chargePayment", |ctx: ActivityContext, charge: Charge| async move {
-            let payment: String = ctx.call("payment", "charge", &charge.key, &charge).await?;
-            Ok(payment)
-        })
-        .activity("refundPayment", |ctx: ActivityContext, undo: Undo| async move {
-            ctx.call::<_, ()>("payment", "refund", &undo.key, &undo).await?;
-            Ok(())
-        })
+        .activity(
+            "chargePayment",
+            |ctx: ActivityContext, charge: Charge| async move {
+                let payment: String = ctx.call("payment", "charge", &charge.key, &charge).await?;
+                Ok(payment)
+            },
+        )
+        .activity(
+            "refundPayment",
+            |ctx: ActivityContext, undo: Undo| async move {
+                ctx.call::<_, ()>("payment", "refund", &undo.key, &undo)
+                    .await?;
+                Ok(())
+            },
+        )
 }
 
 /// What the provider promises, whoever implements it.
@@ -101,5 +108,7 @@ where
     S: Service + 'static,
     F: Fn(&Value) -> Result<S, String> + Send + Sync + 'static,
 {
-    ServiceDeclaration::new(make).compensates("charge", "refund").at_most_once("charge")
+    ServiceDeclaration::new(make)
+        .compensates("charge", "refund")
+        .at_most_once("charge")
 }

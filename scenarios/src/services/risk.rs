@@ -28,9 +28,13 @@ impl Service for Risk {
 pub fn register(suite: Suite) -> Suite {
     suite
         .service("risk", ServiceDeclaration::new(|_| Ok(Risk)))
-        .activity("assessRisk", |ctx: ActivityContext, question: RiskQuestion| async move {
-            let trusted: bool =
-                ctx.call("risk", "assess", &question.customer, &question).await?;
-            Ok(trusted)
-        })
+        .activity(
+            "assessRisk",
+            |ctx: ActivityContext, question: RiskQuestion| async move {
+                let trusted: bool = ctx
+                    .call("risk", "assess", &question.customer, &question)
+                    .await?;
+                Ok(trusted)
+            },
+        )
 }

@@ -67,7 +67,9 @@ async fn generate_label(ctx: ActivityContext, shipment: Shipment) -> Result<Stri
     ctx.heartbeat(&"preparing");
     ctx.sleep(PREPARATION).await;
     ctx.heartbeat(&"buying");
-    let tracking = ctx.call("shipping", "label", &shipment.key, &shipment).await?;
+    let tracking = ctx
+        .call("shipping", "label", &shipment.key, &shipment)
+        .await?;
     Ok(tracking)
 }
 
@@ -80,8 +82,12 @@ pub fn register(suite: Suite) -> Suite {
     suite
         .service("shipping", service)
         .activity("generateShippingLabel", generate_label)
-        .activity("cancelShippingLabel", |ctx: ActivityContext, undo: Undo| async move {
-            ctx.call::<_, ()>("shipping", "void", &undo.key, &undo).await?;
-            Ok(())
-        })
+        .activity(
+            "cancelShippingLabel",
+            |ctx: ActivityContext, undo: Undo| async move {
+                ctx.call::<_, ()>("shipping", "void", &undo.key, &undo)
+                    .await?;
+                Ok(())
+            },
+        )
 }

@@ -38,7 +38,10 @@ const PACE: Duration = Duration::from_millis(500);
 
 /// Reads items one by one and heartbeats the cursor after each.
 async fn poll(ctx: ActivityContext, poll: Poll) -> Result<u64, ActivityError> {
-    let mut cursor = ctx.heartbeat_details::<u64>().unwrap_or(poll.cursor).max(poll.cursor);
+    let mut cursor = ctx
+        .heartbeat_details::<u64>()
+        .unwrap_or(poll.cursor)
+        .max(poll.cursor);
     while cursor < poll.cursor + poll.limit {
         if ctx.is_cancelled() {
             return Err(ActivityError::Cancelled);

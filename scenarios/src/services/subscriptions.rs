@@ -35,7 +35,10 @@ impl Service for Subscriptions {
         };
         if self.active.get(&user) == Some(&!active) {
             book.read();
-            return Err(ServiceError::fatal("Settled", format!("{user} is settled otherwise")));
+            return Err(ServiceError::fatal(
+                "Settled",
+                format!("{user} is settled otherwise"),
+            ));
         }
         self.active.insert(user, active);
         let entry = book.forward([]);
@@ -53,12 +56,20 @@ pub fn register(suite: Suite) -> Suite {
         .at_most_once("deactivate");
     suite
         .service("subscriptions", service)
-        .activity("activateSubscription", |ctx: ActivityContext, to: Activation| async move {
-            ctx.call::<_, ()>("subscriptions", "activate", &to.key, &to).await?;
-            Ok(())
-        })
-        .activity("deactivateAccount", |ctx: ActivityContext, of: Deactivation| async move {
-            ctx.call::<_, ()>("subscriptions", "deactivate", &of.key, &of).await?;
-            Ok(())
-        })
+        .activity(
+            "activateSubscription",
+            |ctx: ActivityContext, to: Activation| async move {
+                ctx.call::<_, ()>("subscriptions", "activate", &to.key, &to)
+                    .await?;
+                Ok(())
+            },
+        )
+        .activity(
+            "deactivateAccount",
+            |ctx: ActivityContext, of: Deactivation| async move {
+                ctx.call::<_, ()>("subscriptions", "deactivate", &of.key, &of)
+                    .await?;
+                Ok(())
+            },
+        )
 }

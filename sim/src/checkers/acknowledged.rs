@@ -82,9 +82,14 @@ impl Acknowledged {
                 continue;
             }
             for promise in promises {
-                let kept = found.get(key).is_some_and(|execution| kept_by(execution, promise));
+                let kept = found
+                    .get(key)
+                    .is_some_and(|execution| kept_by(execution, promise));
                 self.tally.check(at, kept, || {
-                    format!("{}: {promise:?} was acknowledged, and is lost", key.workflow_id)
+                    format!(
+                        "{}: {promise:?} was acknowledged, and is lost",
+                        key.workflow_id
+                    )
                 });
             }
         }
@@ -118,9 +123,8 @@ fn kept_by(execution: &Execution, promise: &Promise) -> bool {
     match promise {
         Promise::Started(run_id) => execution.runs.contains_key(run_id),
         Promise::Signaled(id) => runs.any(|run| run.signal_requests.contains(id)),
-        Promise::Canceled => runs.any(|run| {
-            run.history.cancel_requested || !run.is_open() || !run.buffered.is_empty()
-        }),
+        Promise::Canceled => runs
+            .any(|run| run.history.cancel_requested || !run.is_open() || !run.buffered.is_empty()),
         Promise::Terminated => runs.any(|run| !run.is_open()),
     }
 }

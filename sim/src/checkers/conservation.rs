@@ -40,7 +40,10 @@ impl Conservation {
             for entry in entries.iter().filter(|entry| !entry.amounts.is_empty()) {
                 let sum: i64 = entry.amounts.values().sum();
                 self.tally.check(at, sum == 0, || {
-                    format!("{} {} makes {sum} out of nothing", entry.operation, entry.key)
+                    format!(
+                        "{} {} makes {sum} out of nothing",
+                        entry.operation, entry.key
+                    )
                 });
                 for (account, amount) in &entry.amounts {
                     let place = (entry.service.to_string(), account.clone());

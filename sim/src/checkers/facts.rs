@@ -1,7 +1,8 @@
 //! What is durably true, folded independently of the engine from the batches that its store has confirmed.
 //!
 //! Batches wait in order until they are durable. After a crash a prefix of the waiting ones may have reached the disk:
-//! whichever prefix explains what the new owner found becomes true, the rest never was.
+//! whichever prefix explains what the new owner found becomes true with that owner's first batch; until then another
+//! crash may still undo it.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -28,9 +29,20 @@ pub struct Facts {
     shard_count: u32,
 }
 
+/// What a shard has submitted and nobody may know of yet.
 #[derive(Debug, Default)]
 struct ShardFacts {
-    waiting: VecDeque<Batch>,
+    waiting: VecDeque<Waiting>,
+    /// What a failed commit or a crash has swept away. A power cut before the next commit may bring it back.
+    ghosts: VecDeque<Waiting>,
+}
+
+/// A batch on its way.
+#[derive(Debug)]
+struct Waiting {
+    batch: Batch,
+    /// Whether the store will say when it is durable. One that a new owner has found is durable when his first is.
+    awaited: bool,
 }
 
 /// One run.
@@ -141,7 +153,9 @@ impl RunFacts {
         use Attributes as A;
         match &event.attributes {
             Some(A::WorkflowExecutionSignaledEventAttributes(signal)) => {
-                self.signals.entry(signal.request_id.clone()).or_insert(None);
+                self.signals
+                    .entry(signal.request_id.clone())
+                    .or_insert(None);
             }
             Some(A::WorkflowExecutionCancelRequestedEventAttributes(_)) => {
                 self.cancel_requested = true;
@@ -154,7 +168,8 @@ impl RunFacts {
         use Attributes as A;
         match &event.attributes {
             Some(A::WorkflowExecutionSignaledEventAttributes(signal)) => {
-                self.signals.insert(signal.request_id.clone(), Some(event.event_id));
+                self.signals
+                    .insert(signal.request_id.clone(), Some(event.event_id));
             }
             Some(A::WorkflowExecutionCancelRequestedEventAttributes(_)) => {
                 self.cancel_requested = true;
@@ -204,18 +219,36 @@ impl Facts {
     /// A batch is on its way to the disk.
     pub(super) fn submitted(&mut self, shard: ShardId, batch: &Batch) {
         let shard = self.shards.entry(shard).or_default();
-        shard.waiting.push_back(batch.clone());
+        shard.waiting.push_back(Waiting {
+            batch: batch.clone(),
+            awaited: true,
+        });
     }
 
-    /// The oldest waiting batch has arrived; `tell` hears every record of it before it is taken.
-    pub(super) fn durable(&mut self, shard: ShardId, tell: impl FnMut(&mut Self, &RunKey, Timestamp, Fact<'_>)) {
-        let waiting = self.shards.entry(shard).or_default().waiting.pop_front();
-        if let Some(batch) = waiting {
-            self.take(batch, tell);
+    /// The oldest awaited batch has arrived; `tell` hears every record of it before it is taken.
+    pub(super) fn durable(
+        &mut self,
+        shard: ShardId,
+        mut tell: impl FnMut(&mut Self, &RunKey, Timestamp, Fact<'_>),
+    ) {
+        self.shards.entry(shard).or_default().ghosts.clear();
+        loop {
+            let first = self.shards.entry(shard).or_default().waiting.pop_front();
+            let Some(Waiting { batch, awaited }) = first else {
+                return;
+            };
+            self.take(batch, &mut tell);
+            if awaited {
+                return;
+            }
         }
     }
 
-    fn take(&mut self, batch: Batch, mut tell: impl FnMut(&mut Self, &RunKey, Timestamp, Fact<'_>)) {
+    fn take(
+        &mut self,
+        batch: Batch,
+        mut tell: impl FnMut(&mut Self, &RunKey, Timestamp, Fact<'_>),
+    ) {
         for entry in batch.entries {
             let run = RunKey {
                 execution: entry.key.clone(),
@@ -243,7 +276,8 @@ impl Facts {
         }
     }
 
-    /// A new owner has loaded the shard. Waiting batches become true as far as they explain what it found.
+    /// A new owner has loaded the shard. As many of the waiting batches as explain what it found will be durable
+    /// with its first batch.
     ///
     /// # Errors
     /// With what differs, if no prefix of them explains it.
@@ -251,13 +285,23 @@ impl Facts {
         &mut self,
         shard: ShardId,
         found: &BTreeMap<ExecutionKey, Execution>,
-        mut tell: impl FnMut(&mut Self, &RunKey, Timestamp, Fact<'_>),
     ) -> Result<(), String> {
-        let mut waiting = std::mem::take(&mut self.shards.entry(shard).or_default().waiting);
-        let arrived = self.explain(shard, &waiting, found)?;
-        for batch in waiting.drain(..arrived) {
-            self.take(batch, &mut tell);
+        let ShardFacts {
+            mut waiting,
+            ghosts,
+        } = std::mem::take(self.shards.entry(shard).or_default());
+        let explained = match self.explain(shard, &waiting, found) {
+            Ok(count) => Ok((waiting.split_off(count), waiting)),
+            Err(what) => match self.explain(shard, &ghosts, found) {
+                Ok(count) => Ok((VecDeque::new(), ghosts.into_iter().take(count).collect())),
+                Err(_) => Err(what),
+            },
+        };
+        let (ghosts, mut waiting) = explained?;
+        for found in &mut waiting {
+            found.awaited = false;
         }
+        self.shards.insert(shard, ShardFacts { waiting, ghosts });
         Ok(())
     }
 
@@ -265,18 +309,21 @@ impl Facts {
     fn explain(
         &self,
         shard: ShardId,
-        waiting: &VecDeque<Batch>,
+        waiting: &VecDeque<Waiting>,
         found: &BTreeMap<ExecutionKey, Execution>,
     ) -> Result<usize, String> {
-        let mine = self.records.keys().filter(|key| key.shard(self.shard_count) == shard);
+        let mine = self
+            .records
+            .keys()
+            .filter(|key| key.shard(self.shard_count) == shard);
         let mut folded: BTreeMap<ExecutionKey, Execution> =
             mine.map(|key| (key.clone(), self.fold(key))).collect();
         let first_difference = difference(&folded, found);
-        for (count, batch) in waiting.iter().enumerate() {
+        for (count, next) in waiting.iter().enumerate() {
             if difference(&folded, found).is_none() {
                 return Ok(count);
             }
-            for entry in &batch.entries {
+            for entry in &next.batch.entries {
                 folded.entry(entry.key.clone()).or_default().apply(entry);
             }
         }
@@ -297,8 +344,8 @@ impl Facts {
     pub fn fold_all(&self, key: &ExecutionKey) -> Execution {
         let mut execution = self.fold(key);
         let waiting = self.shards.get(&key.shard(self.shard_count)).into_iter();
-        for batch in waiting.flat_map(|shard| &shard.waiting) {
-            for entry in batch.entries.iter().filter(|entry| entry.key == *key) {
+        for next in waiting.flat_map(|shard| &shard.waiting) {
+            for entry in next.batch.entries.iter().filter(|entry| entry.key == *key) {
                 execution.apply(entry);
             }
         }
@@ -334,8 +381,10 @@ fn difference(
     if let Some(key) = folded.keys().find(|key| !found.contains_key(*key)) {
         return Some(format!("{key} was durable and is gone"));
     }
-    let mut differ = found.iter().filter(|(key, execution)| folded.get(*key) != Some(*execution));
-    differ
-        .next()
-        .map(|(key, _)| format!("what was recovered of {key} is not the fold of its durable records"))
+    let mut differ = found
+        .iter()
+        .filter(|(key, execution)| folded.get(*key) != Some(*execution));
+    differ.next().map(|(key, _)| {
+        format!("what was recovered of {key} is not the fold of its durable records")
+    })
 }

@@ -37,6 +37,8 @@ impl Default for HistoryGrammar {
 struct Sentence {
     types: Vec<EventType>,
     last_time: Timestamp,
+    /// When the newest workflow task was started.
+    task_started: Timestamp,
     closed: bool,
     /// The started event of the workflow task that a worker has now.
     open_task: Option<i64>,
@@ -57,12 +59,15 @@ impl Sentence {
         require(event.event_id == expected, || {
             format!("event {} where {expected} was due", event.event_id)
         })?;
-        require(!self.closed, || format!("{} after the close event", kind.as_str_name()))?;
-        require((kind == EventType::WorkflowExecutionStarted) == (expected == 1), || {
-            format!("{} as event {expected}", kind.as_str_name())
+        require(!self.closed, || {
+            format!("{} after the close event", kind.as_str_name())
         })?;
-        self.read_time(event, kind)?;
+        require(
+            (kind == EventType::WorkflowExecutionStarted) == (expected == 1),
+            || format!("{} as event {expected}", kind.as_str_name()),
+        )?;
         self.types.push(kind);
+        self.read_time(event, kind)?;
         let Some(attributes) = &event.attributes else {
             return Err(format!("{} without attributes", kind.as_str_name()));
         };
@@ -71,21 +76,26 @@ impl Sentence {
         self.read_references(event.event_id, attributes)
     }
 
-    /// Time never runs back, except that starts which are written late carry the time at which they happened.
+    /// Time never runs back, except that starts which are written late carry the time at which they happened, and so
+    /// do events that had to wait while a worker had the workflow task: those came after it was started.
     fn read_time(&mut self, event: &HistoryEvent, kind: EventType) -> Result<(), String> {
         let Some(time) = &event.event_time else {
             return Err(format!("{} without a time", kind.as_str_name()));
         };
         let time = Timestamp::from_proto(time);
-        let written_late = matches!(
-            kind,
+        let earliest = match kind {
             EventType::WorkflowTaskScheduled
-                | EventType::WorkflowTaskStarted
-                | EventType::ActivityTaskStarted
-        );
-        require(written_late || time >= self.last_time, || {
-            format!("{} at {time}, before {}", kind.as_str_name(), self.last_time)
+            | EventType::WorkflowTaskStarted
+            | EventType::ActivityTaskStarted => Timestamp::EPOCH,
+            kind if may_wait(kind) => self.task_started,
+            _ => self.last_time,
+        };
+        require(time >= earliest, || {
+            format!("{} at {time}, before {earliest}", kind.as_str_name())
         })?;
+        if kind == EventType::WorkflowTaskStarted {
+            self.task_started = time;
+        }
         self.last_time = self.last_time.max(time);
         Ok(())
     }
@@ -239,12 +249,19 @@ impl Sentence {
 
     fn refers(&self, id: i64, kind: EventType) -> Result<(), String> {
         require(self.is(id, kind), || {
-            format!("event {id} is referred to as {} and is none", kind.as_str_name())
+            format!(
+                "event {id} is referred to as {} and is none",
+                kind.as_str_name()
+            )
         })
     }
 
     fn may_refer(&self, id: i64, kind: EventType) -> Result<(), String> {
-        if id == 0 { Ok(()) } else { self.refers(id, kind) }
+        if id == 0 {
+            Ok(())
+        } else {
+            self.refers(id, kind)
+        }
     }
 
     /// The event was decided by the newest workflow task.
@@ -262,13 +279,41 @@ impl Sentence {
     fn ends(&mut self, begun: i64, kind: EventType) -> Result<(), String> {
         self.refers(begun, kind)?;
         let was_pending = self.pending.remove(&begun);
-        require(was_pending, || format!("what event {begun} began ends twice"))
+        require(was_pending, || {
+            format!("what event {begun} began ends twice")
+        })
     }
 
     fn ends_child(&mut self, initiated: i64, started: i64) -> Result<(), String> {
         self.refers(started, EventType::ChildWorkflowExecutionStarted)?;
         self.ends(initiated, EventType::StartChildWorkflowExecutionInitiated)
     }
+}
+
+/// Whether events of this type wait while a worker has the workflow task.
+fn may_wait(kind: EventType) -> bool {
+    use EventType as E;
+    matches!(
+        kind,
+        E::ActivityTaskCompleted
+            | E::ActivityTaskFailed
+            | E::ActivityTaskTimedOut
+            | E::ActivityTaskCanceled
+            | E::TimerFired
+            | E::WorkflowExecutionCancelRequested
+            | E::WorkflowExecutionSignaled
+            | E::StartChildWorkflowExecutionFailed
+            | E::ChildWorkflowExecutionStarted
+            | E::ChildWorkflowExecutionCompleted
+            | E::ChildWorkflowExecutionFailed
+            | E::ChildWorkflowExecutionCanceled
+            | E::ChildWorkflowExecutionTimedOut
+            | E::ChildWorkflowExecutionTerminated
+            | E::SignalExternalWorkflowExecutionFailed
+            | E::ExternalWorkflowExecutionSignaled
+            | E::RequestCancelExternalWorkflowExecutionFailed
+            | E::ExternalWorkflowExecutionCancelRequested
+    )
 }
 
 fn require(holds: bool, say: impl FnOnce() -> String) -> Result<(), String> {
@@ -282,7 +327,9 @@ impl HistoryGrammar {
         if !runs.contains_key(run) {
             runs.insert(run.clone(), Sentence::default());
         }
-        let read = runs.get_mut(run).map_or(Ok(()), |sentence| sentence.read(event));
+        let read = runs
+            .get_mut(run)
+            .map_or(Ok(()), |sentence| sentence.read(event));
         tally.check(at, read.is_ok(), || {
             let what = read.err().unwrap_or_default();
             format!("{} event {}: {what}", named(run), event.event_id)

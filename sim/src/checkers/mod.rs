@@ -127,13 +127,10 @@ impl Checkers {
                 self.facts.durable(shard, tell);
                 self.folded.one_open_run.batch_ended(at);
             }
-            Observation::Recovered { shard, executions, .. } => {
-                let folded = &mut self.folded;
-                let tell = |_: &mut Facts, run: &RunKey, high, fact: Fact<'_>| {
-                    folded.fact(at, run, high, &fact);
-                };
-                let explained = self.facts.recovered(shard, executions, tell);
-                self.folded.one_open_run.batch_ended(at);
+            Observation::Recovered {
+                shard, executions, ..
+            } => {
+                let explained = self.facts.recovered(shard, executions);
                 self.folds.recovered(at, &self.facts, executions, explained);
                 self.acknowledged.recovered(at, shard, executions);
             }
@@ -148,7 +145,12 @@ impl Checkers {
                 self.acknowledged.acknowledged(rpc, answer);
                 self.queries.acknowledged(rpc, answer);
             }
-            Observation::TaskDone { run, started, digest, build } => {
+            Observation::TaskDone {
+                run,
+                started,
+                digest,
+                build,
+            } => {
                 self.replay_equivalence
                     .task_done(at, &self.facts, run, started, digest, build);
             }
@@ -166,7 +168,8 @@ impl Checkers {
         self.acknowledged.finish(at, &self.facts);
         self.saga.finish(at, &self.facts, ledger);
         self.conservation.finish(at, ledger, &ending.accounts);
-        self.convergence.finish(at, ending.begun, &ending.unfinished);
+        self.convergence
+            .finish(at, ending.begun, &ending.unfinished);
     }
 
     /// What is durable, by the checkers' own fold.
@@ -196,7 +199,10 @@ impl Checkers {
     /// How often each checker had something to check.
     #[must_use]
     pub fn checked(&self) -> BTreeMap<&'static str, u64> {
-        self.tallies().iter().map(|tally| (tally.name(), tally.checked())).collect()
+        self.tallies()
+            .iter()
+            .map(|tally| (tally.name(), tally.checked()))
+            .collect()
     }
 
     /// Everything that does not hold, in the order of time.

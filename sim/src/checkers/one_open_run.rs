@@ -49,8 +49,9 @@ impl OneOpenRun {
     pub fn batch_ended(&mut self, at: Time) {
         for key in self.touched.drain(..) {
             let open = self.open.get(&key).map_or(0, BTreeSet::len);
-            self.tally
-                .check(at, open <= 1, || format!("{} has {open} open runs", key.workflow_id));
+            self.tally.check(at, open <= 1, || {
+                format!("{} has {open} open runs", key.workflow_id)
+            });
         }
     }
 }

@@ -42,9 +42,15 @@ impl Queries {
     /// A caller has got a positive answer.
     pub fn acknowledged(&mut self, rpc: &Rpc, answer: &Answer) {
         if let (Rpc::Signal(body), Answer::Signal(_)) = (rpc, answer) {
-            let id = body.workflow_execution.as_ref().map_or("", |e| e.workflow_id.as_str());
+            let id = body
+                .workflow_execution
+                .as_ref()
+                .map_or("", |e| e.workflow_id.as_str());
             let key = ExecutionKey::new(body.namespace.as_str(), id);
-            self.acknowledged.entry(key).or_default().push(body.request_id.clone());
+            self.acknowledged
+                .entry(key)
+                .or_default()
+                .push(body.request_id.clone());
         }
     }
 
@@ -71,7 +77,10 @@ impl Queries {
         let Some(question) = self.asked.remove(&id) else {
             return;
         };
-        let known = self.acknowledged.get(&question.key).map_or(&[][..], Vec::as_slice);
+        let known = self
+            .acknowledged
+            .get(&question.key)
+            .map_or(&[][..], Vec::as_slice);
         let due = &known[..question.signals.min(known.len())];
         let missing = |(run, upto): &(RunKey, i64)| {
             let run = facts.runs.get(run)?;
@@ -83,10 +92,13 @@ impl Queries {
             });
             unseen.cloned()
         };
-        let fresh = question.seen.is_empty() || question.seen.iter().any(|s| missing(s).is_none());
+        let fresh = question.seen.iter().any(|s| missing(s).is_none());
         self.tally.check(at, fresh, || {
             let signal = question.seen.iter().find_map(missing).unwrap_or_default();
-            format!("{}: an answer does not know of signal {signal}", question.key.workflow_id)
+            format!(
+                "{}: an answer does not know of signal {signal}",
+                question.key.workflow_id
+            )
         });
     }
 }

@@ -44,9 +44,14 @@ impl ReplayEquivalence {
         let Some(registry) = self.builds.get(build) else {
             return;
         };
-        let known = facts.runs.get(run).map_or(&[][..], |run| run.events.as_slice());
+        let known = facts
+            .runs
+            .get(run)
+            .map_or(&[][..], |run| run.events.as_slice());
         // The events of a further attempt are not in the history yet.
-        let started_here = usize::try_from(started).ok().and_then(|length| known.get(..length));
+        let started_here = usize::try_from(started)
+            .ok()
+            .and_then(|length| known.get(..length));
         let Some(events) = started_here.filter(|events| ends_with_start(events)) else {
             return;
         };
@@ -62,13 +67,17 @@ impl ReplayEquivalence {
 
     /// A worker says that code and history differ.
     pub fn nondeterminism(&mut self, at: Time, run: &RunKey, what: &str) {
-        self.tally.check(at, false, || format!("{}: {what}", named(run)));
+        self.tally
+            .check(at, false, || format!("{}: {what}", named(run)));
     }
 }
 
 fn ends_with_start(events: &[HistoryEvent]) -> bool {
     let last = events.last().and_then(|event| event.attributes.as_ref());
-    matches!(last, Some(Attributes::WorkflowTaskStartedEventAttributes(_)))
+    matches!(
+        last,
+        Some(Attributes::WorkflowTaskStartedEventAttributes(_))
+    )
 }
 
 /// The digest of all commands when the run is replayed from the start.
@@ -96,18 +105,24 @@ fn replay(registry: &Registry, run: &RunKey, events: &[HistoryEvent]) -> Result<
 }
 
 fn previous_started(events: &[HistoryEvent]) -> i64 {
-    let completed = events.iter().rev().find_map(|event| match &event.attributes {
-        Some(Attributes::WorkflowTaskCompletedEventAttributes(task)) => Some(task.started_event_id),
-        _ => None,
-    });
+    let completed = events
+        .iter()
+        .rev()
+        .find_map(|event| match &event.attributes {
+            Some(Attributes::WorkflowTaskCompletedEventAttributes(task)) => {
+                Some(task.started_event_id)
+            }
+            _ => None,
+        });
     completed.unwrap_or(0)
 }
 
 fn task_queue(events: &[HistoryEvent]) -> &str {
     match events.first().and_then(|event| event.attributes.as_ref()) {
-        Some(Attributes::WorkflowExecutionStartedEventAttributes(start)) => {
-            start.task_queue.as_ref().map_or("", |queue| queue.name.as_str())
-        }
+        Some(Attributes::WorkflowExecutionStartedEventAttributes(start)) => start
+            .task_queue
+            .as_ref()
+            .map_or("", |queue| queue.name.as_str()),
         _ => "",
     }
 }

@@ -69,7 +69,10 @@ impl Retries {
             return;
         };
         let Attempts { policy, current } = attempts;
-        if let Some(before) = current.as_ref().filter(|before| before.attempt != state.attempt) {
+        if let Some(before) = current
+            .as_ref()
+            .filter(|before| before.attempt != state.attempt)
+        {
             let allowed = next_attempt(policy, before, state, high);
             self.tally.check(at, allowed.is_ok(), || {
                 let what = allowed.err().unwrap_or_default();
@@ -99,7 +102,10 @@ fn next_attempt(
 ) -> Result<(), String> {
     let attempt = before.attempt;
     if after.attempt != attempt + 1 {
-        return Err(format!("attempt {} follows attempt {attempt}", after.attempt));
+        return Err(format!(
+            "attempt {} follows attempt {attempt}",
+            after.attempt
+        ));
     }
     let most = u32::try_from(policy.maximum_attempts).unwrap_or(0);
     if most != 0 && attempt >= most {
@@ -144,7 +150,8 @@ fn pause_after(policy: &RetryPolicy, attempt: u32) -> Duration {
             .as_secs_f64()
     };
     let exponent = i32::try_from(attempt.saturating_sub(1)).unwrap_or(i32::MAX);
-    let grown = seconds(policy.initial_interval.as_ref()) * policy.backoff_coefficient.powi(exponent);
+    let grown =
+        seconds(policy.initial_interval.as_ref()) * policy.backoff_coefficient.powi(exponent);
     let most = seconds(policy.maximum_interval.as_ref());
     let pause = if most > 0.0 { grown.min(most) } else { grown };
     Duration::try_from_secs_f64(pause).unwrap_or(Duration::MAX)

@@ -107,7 +107,10 @@ impl Saga {
             self.repeated(at, entries);
             let mut by_workflow: BTreeMap<&str, Vec<&LedgerEntry>> = BTreeMap::new();
             for entry in entries {
-                by_workflow.entry(entry.workflow.as_str()).or_default().push(entry);
+                by_workflow
+                    .entry(entry.workflow.as_str())
+                    .or_default()
+                    .push(entry);
             }
             for (workflow, entries) in by_workflow {
                 if let Some(outcome) = self.outcome(facts, workflow) {
@@ -120,7 +123,10 @@ impl Saga {
     /// A key of an at-most-once operation has at most one effect.
     fn repeated(&mut self, at: Time, entries: &[LedgerEntry]) {
         let mut seen: BTreeMap<(&str, &str), EntryId> = BTreeMap::new();
-        for entry in entries.iter().filter(|entry| entry.kind == EntryKind::Forward) {
+        for entry in entries
+            .iter()
+            .filter(|entry| entry.kind == EntryKind::Forward)
+        {
             let declared = self.rules.at_most_once.iter().any(|(service, operation)| {
                 **service == *entry.service && *operation == entry.operation
             });
@@ -136,7 +142,10 @@ impl Saga {
 
     fn outcome(&self, facts: &Facts, workflow: &str) -> Option<Outcome> {
         let of = |id: &str| id == workflow;
-        let key = facts.executions.keys().find(|key| of(key.workflow_id.as_str()))?;
+        let key = facts
+            .executions
+            .keys()
+            .find(|key| of(key.workflow_id.as_str()))?;
         let run = facts.current(key)?;
         let closing = Closing {
             status: run.status,
@@ -204,10 +213,15 @@ fn result(run: &RunFacts) -> Option<&Payloads> {
 }
 
 pub(super) fn workflow_type(run: &RunFacts) -> &str {
-    match run.events.first().and_then(|event| event.attributes.as_ref()) {
-        Some(Attributes::WorkflowExecutionStartedEventAttributes(start)) => {
-            start.workflow_type.as_ref().map_or("", |kind| kind.name.as_str())
-        }
+    match run
+        .events
+        .first()
+        .and_then(|event| event.attributes.as_ref())
+    {
+        Some(Attributes::WorkflowExecutionStartedEventAttributes(start)) => start
+            .workflow_type
+            .as_ref()
+            .map_or("", |kind| kind.name.as_str()),
         _ => "",
     }
 }

@@ -89,8 +89,14 @@ impl StaleTokens {
 
     fn activity(&mut self, at: Time, facts: &Facts, token: Option<TaskToken>, ending: Ending) {
         let Some(token) = token else { return };
-        let Some(run) = facts.runs.get(&token.run) else { return };
-        let activity = run.activities.get(&token.scheduled.0).copied().unwrap_or_default();
+        let Some(run) = facts.runs.get(&token.run) else {
+            return;
+        };
+        let activity = run
+            .activities
+            .get(&token.scheduled.0)
+            .copied()
+            .unwrap_or_default();
         let current = match ending {
             Ending::Final => activity.ended && activity.attempt == token.attempt,
             Ending::Failure if activity.ended => activity.attempt == token.attempt,
@@ -113,9 +119,20 @@ impl StaleTokens {
     }
 
     fn once(&mut self, at: Time, token: TaskToken) {
-        let TaskToken { kind, run, scheduled, attempt, started, .. } = token;
+        let TaskToken {
+            kind,
+            run,
+            scheduled,
+            attempt,
+            started,
+            ..
+        } = token;
         let name = named(&run);
-        let task = if kind == TaskKind::Workflow { started } else { scheduled };
+        let task = if kind == TaskKind::Workflow {
+            started
+        } else {
+            scheduled
+        };
         let first = self.accepted.insert((kind, run, task, attempt));
         self.tally.check(at, first, || {
             format!("{name}: attempt {attempt} of the task of event {task} is answered twice")

@@ -42,7 +42,11 @@ impl Timers {
     /// The history of a run has grown.
     pub fn event(&mut self, at: Time, run: &RunKey, event: &HistoryEvent) {
         use Attributes as A;
-        let time = event.event_time.as_ref().map(Timestamp::from_proto).unwrap_or_default();
+        let time = event
+            .event_time
+            .as_ref()
+            .map(Timestamp::from_proto)
+            .unwrap_or_default();
         match &event.attributes {
             Some(A::TimerStartedEventAttributes(timer)) => {
                 let after = duration(timer.start_to_fire_timeout.as_ref());
@@ -62,13 +66,22 @@ impl Timers {
     }
 
     fn fired(&mut self, at: Time, run: &RunKey, started: i64, time: Timestamp) {
-        let pending = self.pending.get_mut(run).and_then(|timers| timers.remove(&started));
+        let pending = self
+            .pending
+            .get_mut(run)
+            .and_then(|timers| timers.remove(&started));
         self.tally.check(at, pending.is_some(), || {
-            format!("{}: the timer of event {started} fires a second time", named(run))
+            format!(
+                "{}: the timer of event {started} fires a second time",
+                named(run)
+            )
         });
         let due = pending.unwrap_or_default();
         self.tally.check(at, time >= due, || {
-            format!("{}: the timer of event {started} fires at {time}, due {due}", named(run))
+            format!(
+                "{}: the timer of event {started} fires at {time}, due {due}",
+                named(run)
+            )
         });
         let shard = run.execution.shard(self.shard_count);
         let high = self.high.get(&shard).copied().unwrap_or_default();

@@ -42,7 +42,9 @@ impl Undurable {
             Reply::Started(started) => facts.run_by_id(&started.run_id),
             Reply::WorkflowTask(task) => task_is_started(facts, task),
             Reply::WorkflowTaskCompleted { next, .. } => {
-                let next = next.as_ref().map_or(Ok(()), |task| task_is_started(facts, task));
+                let next = next
+                    .as_ref()
+                    .map_or(Ok(()), |task| task_is_started(facts, task));
                 next.and_then(|()| completion_is_there(facts, rpc))
             }
             Reply::ActivityTask(task) => activity_is_started(facts, &task.token),
@@ -56,7 +58,11 @@ impl Undurable {
             | Reply::Describe(_) => return,
         };
         self.tally.check(at, supported.is_ok(), || {
-            format!("the answer to {} says {}", rpc.name(), supported.err().unwrap_or_default())
+            format!(
+                "the answer to {} says {}",
+                rpc.name(),
+                supported.err().unwrap_or_default()
+            )
         });
     }
 }
@@ -68,7 +74,9 @@ impl Facts {
     }
 
     fn known(&self, run: &RunKey) -> Result<&RunFacts, String> {
-        self.runs.get(run).ok_or_else(|| format!("that {} exists", named(run)))
+        self.runs
+            .get(run)
+            .ok_or_else(|| format!("that {} exists", named(run)))
     }
 }
 
@@ -81,13 +89,21 @@ fn task_is_started(facts: &Facts, task: &WorkflowTaskReply) -> Result<(), String
         || run.last_event() >= task.started.0
         || !run.is_open();
     require(there, || {
-        format!("that workflow task {} of {} is started", task.started, named(&task.token.run))
+        format!(
+            "that workflow task {} of {} is started",
+            task.started,
+            named(&task.token.run)
+        )
     })
 }
 
 fn activity_is_started(facts: &Facts, token: &TaskToken) -> Result<(), String> {
     let run = facts.known(&token.run)?;
-    let activity = run.activities.get(&token.scheduled.0).copied().unwrap_or_default();
+    let activity = run
+        .activities
+        .get(&token.scheduled.0)
+        .copied()
+        .unwrap_or_default();
     let there = activity.attempt > token.attempt
         || activity.attempt == token.attempt && (activity.started || activity.ended)
         || !run.is_open();
@@ -110,14 +126,23 @@ fn completion_is_there(facts: &Facts, rpc: &Rpc) -> Result<(), String> {
     };
     let run = facts.known(&token.run)?;
     require(run.completed_tasks.contains(&token.started.0), || {
-        format!("that workflow task {} of {} is completed", token.started, named(&token.run))
+        format!(
+            "that workflow task {} of {} is completed",
+            token.started,
+            named(&token.run)
+        )
     })
 }
 
 fn has_events(facts: &Facts, run: &RunKey, range: EventRange) -> Result<(), String> {
     let known = facts.known(run)?;
     require(EventId(known.last_event()) >= range.last, || {
-        format!("that {} has event {}, it has {}", named(run), range.last, known.last_event())
+        format!(
+            "that {} has event {}, it has {}",
+            named(run),
+            range.last,
+            known.last_event()
+        )
     })
 }
 
@@ -125,13 +150,18 @@ fn has_events(facts: &Facts, run: &RunKey, range: EventRange) -> Result<(), Stri
 fn is_done(facts: &Facts, rpc: &Rpc) -> Result<(), String> {
     match rpc {
         Rpc::Signal(body) => {
-            let id = body.workflow_execution.as_ref().map_or("", |e| &e.workflow_id);
+            let id = body
+                .workflow_execution
+                .as_ref()
+                .map_or("", |e| &e.workflow_id);
             let mut runs = facts.runs.iter().filter(|(run, _)| {
                 run.execution.workflow_id.as_str() == id
                     && run.execution.namespace.as_str() == body.namespace
             });
             let taken = runs.any(|(_, facts)| facts.signals.contains_key(&body.request_id));
-            require(taken, || format!("that {id} has taken signal {}", body.request_id))
+            require(taken, || {
+                format!("that {id} has taken signal {}", body.request_id)
+            })
         }
         Rpc::CompleteActivity(body) => activity_is_over(facts, &body.task_token),
         Rpc::CancelActivity(body) => activity_is_over(facts, &body.task_token),
@@ -144,9 +174,16 @@ fn activity_is_over(facts: &Facts, token: &[u8]) -> Result<(), String> {
         return Ok(());
     };
     let run = facts.known(&token.run)?;
-    let over = run.activities.get(&token.scheduled.0).is_some_and(|activity| activity.ended);
+    let over = run
+        .activities
+        .get(&token.scheduled.0)
+        .is_some_and(|activity| activity.ended);
     require(over || !run.is_open(), || {
-        format!("that activity {} of {} is over", token.scheduled, named(&token.run))
+        format!(
+            "that activity {} of {} is over",
+            token.scheduled,
+            named(&token.run)
+        )
     })
 }
 

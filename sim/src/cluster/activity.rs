@@ -9,9 +9,7 @@ use std::{cell::RefCell, collections::VecDeque, fmt, rc::Rc, task, time::Duratio
 use serde::{Serialize, de::DeserializeOwned};
 use steadfast_proto::temporal::api::{
     common::v1::{Payload, Payloads},
-    failure::v1::{
-        ApplicationFailureInfo, CanceledFailureInfo, Failure, failure::FailureInfo,
-    },
+    failure::v1::{ApplicationFailureInfo, CanceledFailureInfo, Failure, failure::FailureInfo},
 };
 
 use super::wire::{ServiceCall, ServiceError};
@@ -54,7 +52,9 @@ impl ActivityError {
     pub fn to_failure(&self) -> Failure {
         let info = match self {
             Self::Failed {
-                kind, non_retryable, ..
+                kind,
+                non_retryable,
+                ..
             } => FailureInfo::ApplicationFailureInfo(ApplicationFailureInfo {
                 r#type: kind.clone(),
                 non_retryable: *non_retryable,
@@ -114,7 +114,10 @@ pub(crate) enum Wish {
         answer: Sender<Result<Vec<u8>, ServiceError>>,
     },
     /// Tell the engine that it is alive.
-    Heartbeat { slot: Slot, details: Option<Payloads> },
+    Heartbeat {
+        slot: Slot,
+        details: Option<Payloads>,
+    },
     /// It has ended.
     Done { slot: Slot, result: ActivityResult },
 }
@@ -169,7 +172,9 @@ impl ActivityContext {
     pub fn heartbeat<T: Serialize>(&self, details: &T) {
         let details = encode(details).ok();
         let slot = self.slot;
-        self.desk.borrow_mut().push_back(Wish::Heartbeat { slot, details });
+        self.desk
+            .borrow_mut()
+            .push_back(Wish::Heartbeat { slot, details });
     }
 
     /// What the last heartbeat of an earlier attempt said.
@@ -239,7 +244,11 @@ impl ActivityContext {
 /// If the value has no JSON form.
 pub fn encode<T: Serialize>(value: &T) -> Result<Payloads, ActivityError> {
     let data = serde_json::to_vec(value).map_err(|error| bad_payload(&error))?;
-    let encoding: &[u8] = if data == b"null" { b"binary/null" } else { b"json/plain" };
+    let encoding: &[u8] = if data == b"null" {
+        b"binary/null"
+    } else {
+        b"json/plain"
+    };
     let data = if data == b"null" { Vec::new() } else { data };
     let metadata = [("encoding".to_owned(), encoding.to_vec().into())];
     let payload = Payload {

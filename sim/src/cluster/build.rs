@@ -30,7 +30,7 @@ use crate::{
         ClusterFault, FaultConfig, Moment, OperationKind, Scenario, Since, Span, WorkflowStart,
         fill,
     },
-    suite::Suite,
+    suite::{DEFAULT_BUILD, Suite},
 };
 
 /// What the harness keeps of a cluster.
@@ -65,7 +65,11 @@ pub(crate) fn draw_weather(chance: &Chance, faults: &FaultConfig, plan_rates: &[
     for (fault, most) in &faults.cluster {
         let entity = *fault as u64;
         let on = !faults.swarm || chance.choose(SWARM_FAULT, entity, &[1, 1]) == 1;
-        let level = if faults.swarm { chance.choose(SWARM_FAULT, 64 + entity, &[1; 4]) } else { 3 };
+        let level = if faults.swarm {
+            chance.choose(SWARM_FAULT, 64 + entity, &[1; 4])
+        } else {
+            3
+        };
         if on {
             let rate = (most.as_per_million() >> (3 - level)).max(1);
             rates.insert(*fault, Rate::per_million(rate));
@@ -92,7 +96,10 @@ impl Cluster {
         bug: Option<Bug>,
     ) -> Result<Self, String> {
         let chance = world.chance().clone();
-        let mut draw = Draw { chance: &chance, next: 0 };
+        let mut draw = Draw {
+            chance: &chance,
+            next: 0,
+        };
         let shards = draw.span(scenario.world.shards).max(1);
         let engines = draw.span(scenario.world.engines).clamp(1, shards);
         let workers = draw.span(scenario.world.workers);
@@ -100,11 +107,29 @@ impl Cluster {
         let builds: Vec<(&String, Rc<Registry>)> = suite
             .builds()
             .iter()
-            .map(|(name, registry)| (name, Rc::new(registry.clone())))
+            .map(|(name, registry)| {
+                // A build has what the default one has, unless it says otherwise.
+                let mut whole = suite
+                    .builds()
+                    .get(DEFAULT_BUILD)
+                    .cloned()
+                    .unwrap_or_default();
+                whole.extend(registry);
+                (name, Rc::new(whole))
+            })
             .collect();
-        let build_of = |name: &str| builds.iter().position(|(build, _)| *build == name).unwrap_or(0);
-        let registries: Rc<Vec<Rc<Registry>>> =
-            Rc::new(builds.iter().map(|(_, registry)| Rc::clone(registry)).collect());
+        let build_of = |name: &str| {
+            builds
+                .iter()
+                .position(|(build, _)| *build == name)
+                .unwrap_or(0)
+        };
+        let registries: Rc<Vec<Rc<Registry>>> = Rc::new(
+            builds
+                .iter()
+                .map(|(_, registry)| Rc::clone(registry))
+                .collect(),
+        );
         let checkers = Checkers::new(shards, registries.to_vec(), rules(suite, scenario));
         let watch = Watch::new(checkers);
         let topology = Rc::new(RefCell::new(Topology {
@@ -148,13 +173,26 @@ impl Cluster {
             let topology_of = Rc::clone(&topology);
             let node = world.add_node(NodeSpec::new(name.as_str()), move |_| {
                 let store = Rc::clone(&store);
-                ServiceNode::new(store, config.clone(), ledger.clone(), Rc::clone(&topology_of))
+                ServiceNode::new(
+                    store,
+                    config.clone(),
+                    ledger.clone(),
+                    Rc::clone(&topology_of),
+                )
             });
             topology.borrow_mut().services.insert(name.clone(), node);
         }
 
         let activities = Rc::new(suite.activities().clone());
         let task_queues = Rc::new(scenario.world.task_queues.clone());
+        let deploys = scenario
+            .operations
+            .iter()
+            .filter_map(|operation| match &operation.kind {
+                OperationKind::Deploy { build, .. } => Some(build.as_str()),
+                _ => None,
+            });
+        let last_build = build_of(deploys.last().unwrap_or(&scenario.world.build));
         let mut deployed = Vec::new();
         for number in 1..=workers {
             let build = Rc::new(Cell::new(build_of(&scenario.world.build)));
@@ -164,6 +202,7 @@ impl Cluster {
                 weather: weather.clone(),
                 builds: Rc::clone(&registries),
                 build: Rc::clone(&build),
+                last_build,
                 activities: Rc::clone(&activities),
                 task_queues: Rc::clone(&task_queues),
                 workflow_slots: size(scenario.world.workflow_slots),
@@ -184,7 +223,10 @@ impl Cluster {
         }
         let clients = scenario.world.clients.max(1);
         for number in 0..clients {
-            let jobs = workload.jobs.iter().filter(|job| job.instance % clients == number);
+            let jobs = workload
+                .jobs
+                .iter()
+                .filter(|job| job.instance % clients == number);
             let config = ClientConfig {
                 topology: Rc::clone(&topology),
                 watch: watch.clone(),
@@ -260,14 +302,19 @@ fn rules(suite: &Suite, scenario: &Scenario) -> SagaRules {
         let Some(declared) = suite.services().get(name) else {
             continue;
         };
-        let pairs = declared.compensations.iter().map(|(forward, compensation)| Pair {
-            service: name.clone(),
-            forward: forward.clone(),
-            compensation: compensation.clone(),
-        });
+        let pairs = declared
+            .compensations
+            .iter()
+            .map(|(forward, compensation)| Pair {
+                service: name.clone(),
+                forward: forward.clone(),
+                compensation: compensation.clone(),
+            });
         rules.pairs.extend(pairs);
         let once = declared.at_most_once.iter();
-        rules.at_most_once.extend(once.map(|operation| (name.clone(), operation.clone())));
+        rules
+            .at_most_once
+            .extend(once.map(|operation| (name.clone(), operation.clone())));
     }
     rules
 }
@@ -280,7 +327,9 @@ fn roll_out(
     at: Duration,
     over: Duration,
 ) {
-    let steps = u32::try_from(workers.len().saturating_sub(1)).unwrap_or(1).max(1);
+    let steps = u32::try_from(workers.len().saturating_sub(1))
+        .unwrap_or(1)
+        .max(1);
     for (number, (node, running)) in (0..).zip(workers) {
         let (node, running) = (*node, Rc::clone(running));
         let when = Time::ZERO + at + over * number / steps;
@@ -321,7 +370,13 @@ impl Workload {
                 let at = moment(draw, entry.when, Duration::ZERO);
                 moments.push(at);
                 if entry.started {
-                    workload.add(at, fill(&entry.id, instance), instance, What::Start(Rc::clone(entry)), false);
+                    workload.add(
+                        at,
+                        fill(&entry.id, instance),
+                        instance,
+                        What::Start(Rc::clone(entry)),
+                        false,
+                    );
                 }
             }
             starts.push(moments);
@@ -338,7 +393,10 @@ impl Workload {
                     let at = moment(draw, operation.when, Duration::ZERO);
                     let (build, over) = (build.clone(), *over);
                     workload.deploys.push(Deploy { build, at, over });
-                    *workload.operations.entry(operation.name.clone()).or_default() += 1;
+                    *workload
+                        .operations
+                        .entry(operation.name.clone())
+                        .or_default() += 1;
                     continue;
                 }
             };
@@ -348,7 +406,9 @@ impl Workload {
             for (instance, start) in (1..).zip(moments) {
                 for _ in 0..workload.count(draw, operation.count) {
                     draw.next += 1;
-                    let happens = draw.chance.choose_range(WORKLOAD_WHETHER, draw.next, 0..1_000_000);
+                    let happens =
+                        draw.chance
+                            .choose_range(WORKLOAD_WHETHER, draw.next, 0..1_000_000);
                     if happens >= u64::from(operation.probability.as_per_million()) {
                         continue;
                     }
@@ -357,10 +417,16 @@ impl Workload {
                     let after_start = entry.as_ref().is_some_and(|e| e.started) && !starts_it;
                     let what = What::Operate(Rc::clone(&kind), entry.clone());
                     workload.add(at, fill(&target.id, instance), instance, what, after_start);
-                    *workload.operations.entry(operation.name.clone()).or_default() += 1;
+                    *workload
+                        .operations
+                        .entry(operation.name.clone())
+                        .or_default() += 1;
                 }
             }
-            workload.operations.entry(operation.name.clone()).or_default();
+            workload
+                .operations
+                .entry(operation.name.clone())
+                .or_default();
         }
         workload
     }
@@ -372,16 +438,32 @@ impl Workload {
         u32::try_from(count).unwrap_or(span.min)
     }
 
-    fn add(&mut self, at: Duration, workflow_id: String, instance: u32, what: What, after_start: bool) {
+    fn add(
+        &mut self,
+        at: Duration,
+        workflow_id: String,
+        instance: u32,
+        what: What,
+        after_start: bool,
+    ) {
         let number = u32::try_from(self.jobs.len()).unwrap_or(u32::MAX);
-        self.jobs.push(Job { at, number, workflow_id, instance, what, after_start });
+        self.jobs.push(Job {
+            at,
+            number,
+            workflow_id,
+            instance,
+            what,
+            after_start,
+        });
     }
 }
 
 fn moment(draw: &mut Draw<'_>, when: Moment, start: Duration) -> Duration {
     draw.next += 1;
     let spread = u64::try_from(when.spread.as_nanos()).unwrap_or(u64::MAX);
-    let later = draw.chance.choose_range(WORKLOAD_MOMENT, draw.next, 0..spread.saturating_add(1));
+    let later = draw
+        .chance
+        .choose_range(WORKLOAD_MOMENT, draw.next, 0..spread.saturating_add(1));
     let base = match when.since {
         Since::World => Duration::ZERO,
         Since::Start => start,

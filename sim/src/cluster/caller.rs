@@ -94,7 +94,9 @@ impl<T> Caller<T> {
     fn pause(&mut self, ctx: &mut Ctx<'_, Wire>, call: CallId) {
         let tag = self.tag;
         if let Some(open) = self.calls.get_mut(call) {
-            let pause = FIRST_PAUSE.saturating_mul(1 << open.tries.min(6)).min(LONGEST_PAUSE);
+            let pause = FIRST_PAUSE
+                .saturating_mul(1 << open.tries.min(6))
+                .min(LONGEST_PAUSE);
             open.tries += 1;
             ctx.cancel_timer(open.timer);
             open.timer = ctx.set_timer(pause, tag | u64::from(call.number));

@@ -126,13 +126,19 @@ impl ClientNode {
         let jobs = Rc::clone(&self.config.jobs);
         let job = &jobs[place];
         if job.after_start && !self.started.contains_key(&job.workflow_id) {
-            self.waiting.entry(job.workflow_id.clone()).or_default().push(place);
+            self.waiting
+                .entry(job.workflow_id.clone())
+                .or_default()
+                .push(place);
             return;
         }
         let to = self.config.topology.borrow().engine_of(&job.workflow_id);
         let rpc = self.request(ctx, job);
         if let Rpc::Start(start) = &rpc
-            && self.config.weather.strikes(ctx.chance(), ClusterFault::DuplicateStart, ctx.node())
+            && self
+                .config
+                .weather
+                .strikes(ctx.chance(), ClusterFault::DuplicateStart, ctx.node())
         {
             let rival = rival(start.clone());
             self.caller.call(ctx, to, Rpc::Start(rival), About::Again);
@@ -150,22 +156,36 @@ impl ClientNode {
         });
         let input = |value: &Option<serde_json::Value>| payloads(value.as_ref(), job.instance);
         let kind = match &job.what {
-            What::Start(entry) => return Rpc::Start(start(entry, job, namespace, identity, request_id)),
+            What::Start(entry) => {
+                return Rpc::Start(start(entry, job, namespace, identity, request_id));
+            }
             What::Operate(kind, entry) => (&**kind, entry),
         };
         match kind {
-            (OperationKind::Signal { signal, input: value, .. }, _) => {
-                Rpc::Signal(SignalWorkflowExecutionRequest {
-                    namespace,
-                    workflow_execution,
-                    signal_name: signal.clone(),
-                    input: input(value),
-                    identity,
-                    request_id,
-                    ..SignalWorkflowExecutionRequest::default()
-                })
-            }
-            (OperationKind::SignalWithStart { signal, input: value, .. }, Some(entry)) => {
+            (
+                OperationKind::Signal {
+                    signal,
+                    input: value,
+                    ..
+                },
+                _,
+            ) => Rpc::Signal(SignalWorkflowExecutionRequest {
+                namespace,
+                workflow_execution,
+                signal_name: signal.clone(),
+                input: input(value),
+                identity,
+                request_id,
+                ..SignalWorkflowExecutionRequest::default()
+            }),
+            (
+                OperationKind::SignalWithStart {
+                    signal,
+                    input: value,
+                    ..
+                },
+                Some(entry),
+            ) => {
                 let start = start(entry, job, namespace, identity, request_id);
                 Rpc::SignalWithStart(SignalWithStartWorkflowExecutionRequest {
                     signal_name: signal.clone(),
@@ -173,7 +193,14 @@ impl ClientNode {
                     ..with_signal(start)
                 })
             }
-            (OperationKind::Query { query, input: value, .. }, _) => {
+            (
+                OperationKind::Query {
+                    query,
+                    input: value,
+                    ..
+                },
+                _,
+            ) => {
                 let id = u64::from(job.number);
                 let key = ExecutionKey::new(namespace.as_str(), job.workflow_id.as_str());
                 let asked = Observation::QueryAsked { id, key: &key };
@@ -214,18 +241,29 @@ impl ClientNode {
         }
     }
 
-    fn answered(&mut self, ctx: &mut Ctx<'_, Wire>, call: CallId, answer: Rc<Result<Answer, Rejection>>) {
+    fn answered(
+        &mut self,
+        ctx: &mut Ctx<'_, Wire>,
+        call: CallId,
+        answer: Rc<Result<Answer, Rejection>>,
+    ) {
         let Some((rpc, about)) = self.caller.answered(ctx, call, &answer) else {
             return;
         };
         if let Ok(answer) = &*answer {
-            self.config.watch.acknowledged(ctx.true_time(), &rpc, answer);
+            self.config
+                .watch
+                .acknowledged(ctx.true_time(), &rpc, answer);
         }
         match about {
             About::Again => {}
             About::Job(place) => {
                 let retried = ClusterFault::ClientRetry;
-                if self.config.weather.strikes(ctx.chance(), retried, ctx.node()) {
+                if self
+                    .config
+                    .weather
+                    .strikes(ctx.chance(), retried, ctx.node())
+                {
                     let id = &self.config.jobs[place].workflow_id;
                     let to = self.config.topology.borrow().engine_of(id);
                     self.caller.hold(ctx, to, Duration::ZERO, rpc, About::Again);
@@ -252,7 +290,9 @@ impl ClientNode {
             }
             Ok(Answer::Query(_)) => {
                 let id = u64::from(self.config.jobs[place].number);
-                self.config.watch.see(ctx.true_time(), &Observation::QueryAnswered { id });
+                self.config
+                    .watch
+                    .see(ctx.true_time(), &Observation::QueryAnswered { id });
                 self.finish(place);
             }
             Ok(_) => self.finish(place),
@@ -286,7 +326,8 @@ impl ClientNode {
             ..GetWorkflowExecutionHistoryRequest::default()
         });
         drop(topology);
-        self.caller.hold(ctx, to, wait.held, Rc::new(rpc), About::Close(wait));
+        self.caller
+            .hold(ctx, to, wait.held, Rc::new(rpc), About::Close(wait));
     }
 
     /// A wait has ended: with the close event, or for nothing. Then the client looks away for as long as it has

@@ -2,9 +2,17 @@
 
 use std::fmt::{self, Write};
 
-use steadfast_core::message::{Address, Envelope, Message};
+use prost::Message as _;
+use steadfast_core::{
+    Batch, Record,
+    message::{Address, Envelope, Message, TaskRef},
+};
+use steadfast_proto::temporal::api::history::v1::HistoryEvent;
 
-use super::wire::{Answer, Rpc, Wire};
+use super::{
+    view::type_name,
+    wire::{Answer, Rpc, Wire},
+};
 
 /// Writes what a message says.
 pub(super) fn message(wire: &Wire, out: &mut dyn Write) -> fmt::Result {
@@ -15,8 +23,16 @@ pub(super) fn message(wire: &Wire, out: &mut dyn Write) -> fmt::Result {
             Ok(answer) => self::answer(answer, out),
             Err(rejection) => write!(out, "rejected: {rejection}"),
         },
-        Wire::Machine(envelope) => machine(envelope, out),
-        Wire::Call(_, call) => write!(out, "{} {} (attempt {})", call.operation, call.key, call.attempt),
+        Wire::Machine(envelope) => {
+            let mut text = String::new();
+            machine(envelope, &mut text);
+            out.write_str(&text)
+        }
+        Wire::Call(_, call) => write!(
+            out,
+            "{} {} (attempt {})",
+            call.operation, call.key, call.attempt
+        ),
         Wire::Result(_, result) => match &**result {
             Ok(body) => write!(out, "{}", String::from_utf8_lossy(body)),
             Err(error) => write!(out, "{error}"),
@@ -33,7 +49,10 @@ fn request(rpc: &Rpc, out: &mut dyn Write) -> fmt::Result {
     match rpc {
         Rpc::Start(body) => write!(out, " {}", body.workflow_id),
         Rpc::Signal(body) => {
-            let id = body.workflow_execution.as_ref().map_or("", |e| e.workflow_id.as_str());
+            let id = body
+                .workflow_execution
+                .as_ref()
+                .map_or("", |e| e.workflow_id.as_str());
             write!(out, " {id} {}", body.signal_name)
         }
         Rpc::CompleteWorkflowTask(body) => {
@@ -54,35 +73,137 @@ fn answer(answer: &Answer, out: &mut dyn Write) -> fmt::Result {
             let Some(execution) = &task.workflow_execution else {
                 return out.write_str(" nothing");
             };
-            let events = task.history.as_ref().map_or(0, |history| history.events.len());
-            write!(out, " {} started {} with {events} events", execution.workflow_id, task.started_event_id)
+            let events = task
+                .history
+                .as_ref()
+                .map_or(0, |history| history.events.len());
+            write!(
+                out,
+                " {} started {} with {events} events",
+                execution.workflow_id, task.started_event_id
+            )
         }
         Answer::PollActivityTask(task) => {
             let Some(execution) = &task.workflow_execution else {
                 return out.write_str(" nothing");
             };
-            let kind = task.activity_type.as_ref().map_or("", |kind| kind.name.as_str());
-            write!(out, " {} {kind} attempt {}", execution.workflow_id, task.attempt)
+            let kind = task
+                .activity_type
+                .as_ref()
+                .map_or("", |kind| kind.name.as_str());
+            write!(
+                out,
+                " {} {kind} attempt {}",
+                execution.workflow_id, task.attempt
+            )
         }
         _ => Ok(()),
     }
 }
 
-fn machine(envelope: &Envelope, out: &mut dyn Write) -> fmt::Result {
-    let name = match &envelope.message {
-        Message::Offer(_) => "offer",
-        Message::Withdraw(_) => "withdraw",
-        Message::OfferTaken(_) => "offer taken",
-        Message::MatchingStarted => "matching started",
-        Message::Claim(_) => "claim",
-        Message::ClaimAnswer { .. } => "claim answer",
-        Message::Query(_) => "query",
-        Message::Outbox(_) => "outbox",
-        Message::OutboxAnswer(_) => "outbox answer",
+/// Writes what a machine says to another.
+pub(super) fn machine(envelope: &Envelope, out: &mut String) {
+    let task = |task: &TaskRef| {
+        let id = &task.run.execution.workflow_id;
+        format!(
+            "{:?} task {} of {id} attempt {}",
+            task.kind, task.scheduled, task.attempt
+        )
+    };
+    let what = match &envelope.message {
+        Message::Offer(offer) => format!("offer {} in {}", task(&offer.task), offer.queue.name),
+        Message::Withdraw(withdrawn) => format!("withdraw {}", task(withdrawn)),
+        Message::OfferTaken(taken) => format!("taken {}", task(taken)),
+        Message::MatchingStarted => "matching started".to_owned(),
+        Message::Claim(claim) => format!("claim {} for {}", task(&claim.task), claim.identity),
+        Message::ClaimAnswer {
+            task: claimed,
+            started,
+            ..
+        } => {
+            format!(
+                "claimed {}: {}",
+                task(claimed),
+                if *started { "started" } else { "gone" }
+            )
+        }
+        Message::Query(query) => format!("query {}", query.run.execution.workflow_id),
+        Message::Outbox(item) => format!(
+            "work {} of {}",
+            item.number, item.from.execution.workflow_id
+        ),
+        Message::OutboxAnswer(answer) => {
+            format!(
+                "work {} of {} done",
+                answer.number, answer.from.execution.workflow_id
+            )
+        }
     };
     let place = |address: Address| match address {
         Address::Shard(shard) => format!("shard {}", shard.0),
         Address::Matching => "matching".to_owned(),
     };
-    write!(out, "{name}: {} to {}", place(envelope.from), place(envelope.to))
+    let (from, to) = (place(envelope.from), place(envelope.to));
+    out.push_str(&format!("{from} to {to}: {what}"));
+}
+
+/// Writes what a step changes.
+pub(super) fn batch(batch: &Batch, out: &mut String) {
+    let mut last = "";
+    for entry in &batch.entries {
+        let id = entry.key.workflow_id.as_str();
+        if id != last {
+            out.push_str(id);
+            out.push(':');
+            last = id;
+        }
+        out.push(' ');
+        match &entry.record {
+            Record::Event(bytes) => match HistoryEvent::decode(bytes.clone()) {
+                Ok(event) => {
+                    let name = type_name(event.event_type());
+                    out.push_str(&format!("#{} {name}", event.event_id));
+                }
+                Err(_) => out.push_str("an event that is none"),
+            },
+            Record::Created(_) => out.push_str("created"),
+            Record::WorkflowTask(Some(task)) => {
+                let started = if task.started.is_some() {
+                    "started"
+                } else {
+                    "waits"
+                };
+                out.push_str(&format!(
+                    "task({} attempt {} {started})",
+                    task.scheduled, task.attempt
+                ));
+            }
+            Record::WorkflowTask(None) => out.push_str("no-task"),
+            Record::Sticky(sticky) => out.push_str(if sticky.is_some() {
+                "sticky"
+            } else {
+                "unsticky"
+            }),
+            Record::Activity(id, Some(state)) => {
+                let started = if state.started.is_some() {
+                    "started"
+                } else {
+                    "waits"
+                };
+                out.push_str(&format!(
+                    "activity({id} attempt {} {started})",
+                    state.attempt
+                ));
+            }
+            Record::Activity(id, None) => out.push_str(&format!("activity({id} over)")),
+            Record::Buffered(_) => out.push_str("buffered"),
+            Record::BufferCleared => out.push_str("buffer-cleared"),
+            Record::SignalRequest(id) => out.push_str(&format!("signal({id})")),
+            Record::AttachedRequest(id) => out.push_str(&format!("attached({id})")),
+            Record::OutboxPut(number, _) => out.push_str(&format!("outbox({number})")),
+            Record::OutboxDone(number) => out.push_str(&format!("outbox({number} done)")),
+            Record::ClosingAttempted(_) => out.push_str("closing-attempted"),
+            Record::ChildBegun(_) => out.push_str("begun"),
+        }
+    }
 }

@@ -26,7 +26,9 @@ pub struct ServiceStore {
 
 impl fmt::Debug for ServiceStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ServiceStore").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("ServiceStore")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
     }
 }
 
@@ -64,9 +66,15 @@ impl ServiceNode {
         let node = ctx.node();
         let mut store = self.store.borrow_mut();
         *store.handled.entry(call.operation.clone()).or_default() += 1;
-        let result = if ctx.chance().roll(SERVICE_FAILURE, node, self.config.failure) {
+        let result = if ctx
+            .chance()
+            .roll(SERVICE_FAILURE, node, self.config.failure)
+        {
             Err(ServiceError::transient("Unavailable", "try again later"))
-        } else if ctx.chance().roll(SERVICE_REFUSAL, node, self.config.refusal) {
+        } else if ctx
+            .chance()
+            .roll(SERVICE_REFUSAL, node, self.config.refusal)
+        {
             Err(ServiceError::fatal("Refused", "not for you"))
         } else {
             let ServiceStore { name, service, .. } = &mut *store;
@@ -94,7 +102,9 @@ impl Process<Wire> for ServiceNode {
     }
 
     fn on_message(&mut self, ctx: &mut Ctx<'_, Wire>, from: Peer, message: Wire) {
-        let Wire::Call(id, call) = message else { return };
+        let Wire::Call(id, call) = message else {
+            return;
+        };
         let least = u64::try_from(self.config.latency.min.as_nanos()).unwrap_or(u64::MAX);
         let most = u64::try_from(self.config.latency.max.as_nanos()).unwrap_or(u64::MAX);
         let latency = ctx.choose_range(SERVICE_LATENCY, ctx.node(), least..most.saturating_add(1));

@@ -8,7 +8,9 @@ use steadfast_proto::temporal::api::{
     common::v1::Payloads,
     enums::v1::{EventType, WorkflowExecutionStatus as Status},
     failure::v1::Failure,
-    history::v1::{HistoryEvent, WorkflowExecutionStartedEventAttributes, history_event::Attributes},
+    history::v1::{
+        HistoryEvent, WorkflowExecutionStartedEventAttributes, history_event::Attributes,
+    },
 };
 
 use super::{
@@ -47,15 +49,20 @@ fn view(key: &RunKey, run: &RunFacts, start: Timestamp) -> RunView {
         ..RunView::default()
     };
     for event in &run.events {
-        *view.counts.entry(type_name(event.event_type())).or_default() += 1;
-        if let Some(Attributes::WorkflowExecutionSignaledEventAttributes(signal)) = &event.attributes
+        *view
+            .counts
+            .entry(type_name(event.event_type()))
+            .or_default() += 1;
+        if let Some(Attributes::WorkflowExecutionSignaledEventAttributes(signal)) =
+            &event.attributes
         {
             *view.signals.entry(signal.signal_name.clone()).or_default() += 1;
         }
     }
     if let Some(event) = run.events.first() {
         view.started = seconds(event, start);
-        if let Some(Attributes::WorkflowExecutionStartedEventAttributes(first)) = &event.attributes {
+        if let Some(Attributes::WorkflowExecutionStartedEventAttributes(first)) = &event.attributes
+        {
             begin(&mut view, first);
         }
     }
@@ -69,7 +76,10 @@ fn view(key: &RunKey, run: &RunFacts, start: Timestamp) -> RunView {
 }
 
 fn begin(view: &mut RunView, first: &WorkflowExecutionStartedEventAttributes) {
-    view.workflow = first.workflow_type.as_ref().map_or_else(String::new, |t| t.name.clone());
+    view.workflow = first
+        .workflow_type
+        .as_ref()
+        .map_or_else(String::new, |t| t.name.clone());
     let parent = first.parent_workflow_execution.as_ref();
     view.parent = parent.map_or_else(String::new, |parent| parent.workflow_id.clone());
     view.attempt = i64::from(first.attempt);
@@ -101,8 +111,15 @@ fn innermost(failure: &Failure) -> String {
 }
 
 fn seconds(event: &HistoryEvent, start: Timestamp) -> f64 {
-    let time = event.event_time.as_ref().map(Timestamp::from_proto).unwrap_or_default();
-    #[expect(clippy::cast_precision_loss, reason = "for people: microseconds are enough")]
+    let time = event
+        .event_time
+        .as_ref()
+        .map(Timestamp::from_proto)
+        .unwrap_or_default();
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "for people: microseconds are enough"
+    )]
     let nanos = time.as_nanos().saturating_sub(start.as_nanos()) as f64;
     nanos / 1e9
 }
@@ -116,7 +133,9 @@ pub(crate) fn type_name(kind: EventType) -> String {
 fn capitalised(word: &str) -> String {
     let mut letters = word.chars();
     let first = letters.next().into_iter();
-    first.chain(letters.map(|letter| letter.to_ascii_lowercase())).collect()
+    first
+        .chain(letters.map(|letter| letter.to_ascii_lowercase()))
+        .collect()
 }
 
 /// The name of a status.
@@ -151,7 +170,10 @@ fn entry(entry: &LedgerEntry) -> EntryView {
         EntryKind::Compensates(id) => ("compensation", number(id.0)),
         EntryKind::Read => ("read", 0),
     };
-    #[expect(clippy::cast_precision_loss, reason = "for people: microseconds are enough")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "for people: microseconds are enough"
+    )]
     let at = entry.time.as_nanos() as f64 / 1e9;
     EntryView {
         id: number(entry.id.0),

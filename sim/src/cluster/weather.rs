@@ -83,12 +83,7 @@ impl Weather {
     }
 
     /// Whether this fault strikes this entity now.
-    pub fn strikes(
-        &self,
-        chance: &Chance,
-        fault: ClusterFault,
-        entity: impl Into<Entity>,
-    ) -> bool {
+    pub fn strikes(&self, chance: &Chance, fault: ClusterFault, entity: impl Into<Entity>) -> bool {
         if !self.0.storm.get() {
             return false;
         }
@@ -105,7 +100,11 @@ impl Weather {
     /// How badly messages between the machines of an engine fare now.
     #[must_use]
     pub fn machines(&self) -> Rate {
-        if self.0.storm.get() { self.0.machines } else { Rate::OFF }
+        if self.0.storm.get() {
+            self.0.machines
+        } else {
+            Rate::OFF
+        }
     }
 
     /// How often each fault has struck; those that are on and never did are there with 0.

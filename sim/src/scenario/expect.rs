@@ -21,11 +21,18 @@ pub fn judge(expectations: &[Expectation], view: &View) -> Vec<Judged> {
         return Vec::new();
     }
     let facts = Facts::of(view);
-    expectations.iter().map(|expectation| judge_one(expectation, &facts)).collect()
+    expectations
+        .iter()
+        .map(|expectation| judge_one(expectation, &facts))
+        .collect()
 }
 
 fn judge_one(expectation: &Expectation, facts: &Facts<'_>) -> Judged {
-    let judged = |applied, wrong| Judged { name: expectation.name.clone(), applied, wrong };
+    let judged = |applied, wrong| Judged {
+        name: expectation.name.clone(),
+        applied,
+        wrong,
+    };
     if let Some(when) = &expectation.when {
         match when.holds(facts) {
             Ok(true) => {}
@@ -40,9 +47,17 @@ fn judge_one(expectation: &Expectation, facts: &Facts<'_>) -> Judged {
     match that.holds(facts) {
         Ok(true) => judged(true, None),
         Ok(false) => {
-            let sides = that.sides(facts).map_or_else(String::new, |sides| format!(" ({sides})"));
-            judged(true, Some(format!("it is not so that {}{sides}", that.source())))
+            let sides = that
+                .sides(facts)
+                .map_or_else(String::new, |sides| format!(" ({sides})"));
+            judged(
+                true,
+                Some(format!("it is not so that {}{sides}", that.source())),
+            )
         }
-        Err(why) => judged(true, Some(format!("`{}` has no value: {why}", that.source()))),
+        Err(why) => judged(
+            true,
+            Some(format!("`{}` has no value: {why}", that.source())),
+        ),
     }
 }

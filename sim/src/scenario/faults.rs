@@ -7,7 +7,7 @@ use toml::de::DeValue;
 
 use super::mistake::{Log, did_you_mean};
 use super::read::{Item, Table};
-use super::{ClusterFault, FaultConfig};
+use super::{ClusterFault, FaultConfig, StoreKind};
 use crate::kernel::{FaultClass, FaultPlan, Rate, Shape};
 
 const fn million(rate: u32) -> Rate {
@@ -62,18 +62,52 @@ impl FaultConfig {
     /// Every fault that the system claims to survive; each seed draws its own classes and rates.
     pub fn storm() -> Self {
         let calm = FaultPlan::calm();
-        let plan = STORM.iter().fold(calm, |plan, (class, rate)| plan.with(*class, *rate));
-        Self { swarm: true, plan, cluster: CLUSTER_STORM.iter().copied().collect() }
+        let plan = STORM
+            .iter()
+            .fold(calm, |plan, (class, rate)| plan.with(*class, *rate));
+        Self {
+            swarm: true,
+            plan,
+            cluster: CLUSTER_STORM.iter().copied().collect(),
+        }
     }
 
     /// Nothing goes wrong.
     pub fn none() -> Self {
-        Self { swarm: true, plan: FaultPlan::calm(), cluster: BTreeMap::new() }
+        Self {
+            swarm: true,
+            plan: FaultPlan::calm(),
+            cluster: BTreeMap::new(),
+        }
     }
 }
 
-/// Reads the table; without one there is a storm.
-pub(super) fn read(log: &mut Log, item: Option<Item<'_>>) -> FaultConfig {
+/// What only a disk can suffer.
+const OF_DISKS: &[FaultClass] = &[
+    FaultClass::DiskLatency,
+    FaultClass::DiskStall,
+    FaultClass::WriteError,
+    FaultClass::SyncError,
+    FaultClass::LostWrites,
+    FaultClass::TornWrites,
+    FaultClass::DiskFull,
+    FaultClass::BitRot,
+    FaultClass::Misdirect,
+];
+
+/// Reads the table; without one there is a storm. A store without a disk has no faults of disks.
+pub(super) fn read(log: &mut Log, item: Option<Item<'_>>, store: StoreKind) -> FaultConfig {
+    let mut config = read_table(log, item);
+    if store == StoreKind::Memory {
+        let plan = OF_DISKS
+            .iter()
+            .fold(config.plan, |plan, class| plan.with(*class, Rate::OFF));
+        config.plan = plan;
+    }
+    config
+}
+
+fn read_table(log: &mut Log, item: Option<Item<'_>>) -> FaultConfig {
     let Some(mut table) = item.and_then(|item| item.table(log, "[faults]")) else {
         return FaultConfig::storm();
     };
@@ -86,7 +120,10 @@ pub(super) fn read(log: &mut Log, item: Option<Item<'_>>) -> FaultConfig {
     if let Some(swarm) = table.take("swarm").and_then(|item| item.bool(log)) {
         config.swarm = swarm;
     }
-    if let Some(shape) = table.take("shape").and_then(|item| item.table(log, "[faults.shape]")) {
+    if let Some(shape) = table
+        .take("shape")
+        .and_then(|item| item.table(log, "[faults.shape]"))
+    {
         config.plan = config.plan.clone().with_shape(read_shape(log, shape));
     }
     for (key, span, item) in table.rest() {
@@ -94,10 +131,17 @@ pub(super) fn read(log: &mut Log, item: Option<Item<'_>>) -> FaultConfig {
         let cluster = ClusterFault::from_name(key);
         if kernel.is_none() && cluster.is_none() {
             let help = did_you_mean(key, "fault", names().iter().copied());
-            log.wrong(span, format!("there is no fault `{key}`"), "unknown fault", help);
+            log.wrong(
+                span,
+                format!("there is no fault `{key}`"),
+                "unknown fault",
+                help,
+            );
             continue;
         }
-        let Some(rate) = read_rate(log, item) else { continue };
+        let Some(rate) = read_rate(log, item) else {
+            continue;
+        };
         if let Some(class) = kernel {
             config.plan = config.plan.with(class, rate);
         }

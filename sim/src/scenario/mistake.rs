@@ -47,7 +47,9 @@ impl Error for Mistake {}
 
 impl Diagnostic for Mistake {
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        self.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
+        self.help
+            .as_ref()
+            .map(|help| Box::new(help) as Box<dyn fmt::Display>)
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
@@ -90,7 +92,10 @@ pub(super) struct Log {
 impl Log {
     pub(super) fn new(file: &str, text: &str) -> Self {
         let source = Arc::new(NamedSource::new(file, text.to_owned()));
-        Self { source, mistakes: Vec::new() }
+        Self {
+            source,
+            mistakes: Vec::new(),
+        }
     }
 
     pub(super) fn text(&self) -> &str {
@@ -108,7 +113,13 @@ impl Log {
         let (message, label) = (message.into(), label.into());
         let source = Arc::clone(&self.source);
         let span = self.tidy(span);
-        self.mistakes.push(Mistake { message, label, help, span, source });
+        self.mistakes.push(Mistake {
+            message,
+            label,
+            help,
+            span,
+            source,
+        });
     }
 
     /// A span that lies inside of the text and on character boundaries.
@@ -127,14 +138,17 @@ impl Log {
             }
             self.wrong(0..0, "this is no scenario", "here", None);
         }
-        self.mistakes.sort_by_key(|mistake| (mistake.span.start, mistake.span.end));
+        self.mistakes
+            .sort_by_key(|mistake| (mistake.span.start, mistake.span.end));
         Err(Mistakes(self.mistakes))
     }
 }
 
 /// Of the known names, the one that was probably meant.
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let scored = known.into_iter().map(|known| (strsim::damerau_levenshtein(name, known), known));
+    let scored = known
+        .into_iter()
+        .map(|known| (strsim::damerau_levenshtein(name, known), known));
     let (distance, best) = scored.min()?;
     let longest = name.chars().count().max(best.chars().count());
     (distance <= 1 + longest / 4).then_some(best)

@@ -65,7 +65,10 @@ pub struct Span<T> {
 impl<T: Copy + PartialEq> Span<T> {
     /// Always this value.
     pub const fn exactly(value: T) -> Self {
-        Self { min: value, max: value }
+        Self {
+            min: value,
+            max: value,
+        }
     }
 
     /// The only value, if there is no choice.
@@ -328,9 +331,18 @@ pub struct ServiceConfig {
 
 impl Default for ServiceConfig {
     fn default() -> Self {
-        let latency = Span { min: Duration::from_millis(5), max: Duration::from_millis(50) };
+        let latency = Span {
+            min: Duration::from_millis(5),
+            max: Duration::from_millis(50),
+        };
         let (failure, refusal, hang) = (Rate::OFF, Rate::OFF, Rate::OFF);
-        Self { latency, failure, refusal, hang, state: Value::Null }
+        Self {
+            latency,
+            failure,
+            refusal,
+            hang,
+            state: Value::Null,
+        }
     }
 }
 
@@ -421,7 +433,9 @@ pub fn fill_value(template: &Value, n: u32) -> Value {
         Value::String(text) => Value::String(fill(text, n)),
         Value::Array(items) => items.iter().map(|item| fill_value(item, n)).collect(),
         Value::Object(fields) => {
-            let fields = fields.iter().map(|(key, value)| (fill(key, n), fill_value(value, n)));
+            let fields = fields
+                .iter()
+                .map(|(key, value)| (fill(key, n), fill_value(value, n)));
             Value::Object(fields.collect())
         }
         other => other.clone(),

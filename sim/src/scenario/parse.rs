@@ -37,7 +37,11 @@ pub fn load(suite: &Suite, file: &str, text: &str) -> Result<Scenario, Mistakes>
     let names = Names {
         builds: suite.builds().keys().map(String::as_str).collect(),
         workflows: registries.flat_map(|registry| registry.names()).collect(),
-        services: suite.services().iter().map(|(name, service)| (&**name, &service.make)).collect(),
+        services: suite
+            .services()
+            .iter()
+            .map(|(name, service)| (&**name, &service.make))
+            .collect(),
         invariants: suite.invariants().keys().map(String::as_str).collect(),
     };
     read(&names, file, text)
@@ -56,11 +60,20 @@ fn read(names: &Names<'_>, file: &str, text: &str) -> Result<Scenario, Mistakes>
     let (document, errors) = DeTable::parse_recoverable(text);
     for error in errors {
         let span = error.span().unwrap_or(0..0);
-        log.wrong(span, format!("this is not TOML: {}", error.message()), "here", None);
+        log.wrong(
+            span,
+            format!("this is not TOML: {}", error.message()),
+            "here",
+            None,
+        );
         return log.finish(None);
     }
     let root = Table::new(document.get_ref(), 0..0, "a scenario");
-    let scenario = Parser { names, log: &mut log }.scenario(file, root);
+    let scenario = Parser {
+        names,
+        log: &mut log,
+    }
+    .scenario(file, root);
     log.finish(scenario)
 }
 
@@ -78,14 +91,20 @@ struct Known {
 impl Parser<'_, '_> {
     fn scenario(&mut self, file: &str, mut root: Table<'_>) -> Option<Scenario> {
         self.schema(&mut root)?;
-        let description = root.string(self.log, "description").unwrap_or_default().to_owned();
+        let description = root
+            .string(self.log, "description")
+            .unwrap_or_default()
+            .to_owned();
         let world = root.take("world");
         let mut world = self.world(world)?;
         let workflows = root.take("workflow");
         let workflows = self.each(workflows, "[[workflow]]", |parser, table| {
             parser.workflow(table, &world)
         });
-        let known = workflows.iter().map(|start| Known { id: start.id.clone(), most: start.count.max });
+        let known = workflows.iter().map(|start| Known {
+            id: start.id.clone(),
+            most: start.count.max,
+        });
         let known: Vec<_> = known.collect();
         let operations = root.take("operation");
         let operations = self.each(operations, "[[operation]]", |parser, table| {
@@ -94,7 +113,7 @@ impl Parser<'_, '_> {
         let services = root.take("services");
         let services = self.services(services);
         let faults = root.take("faults");
-        let faults = faults::read(self.log, faults);
+        let faults = faults::read(self.log, faults, world.store);
         let invariants = root.take("invariants");
         let invariants = self.invariants(invariants);
         let expect = root.take("expect");
@@ -102,10 +121,14 @@ impl Parser<'_, '_> {
         self.unique_ids(&workflows);
         if workflows.is_empty() {
             let help = Some("add a [[workflow]]".to_owned());
-            self.log.wrong(root.span(), "the scenario starts no workflow", "here", help);
+            self.log
+                .wrong(root.span(), "the scenario starts no workflow", "here", help);
         }
         root.finish(self.log);
-        let queues: BTreeSet<_> = workflows.iter().map(|start| start.task_queue.clone()).collect();
+        let queues: BTreeSet<_> = workflows
+            .iter()
+            .map(|start| start.task_queue.clone())
+            .collect();
         world.task_queues.extend(queues);
         world.task_queues.sort();
         world.task_queues.dedup();
@@ -127,13 +150,19 @@ impl Parser<'_, '_> {
     fn schema(&mut self, root: &mut Table<'_>) -> Option<()> {
         let help = || Some("this version of Steadfast reads `schema = 1`".to_owned());
         let Some(item) = root.take("schema") else {
-            self.log.wrong(0..0, "the file does not say which schema it follows", "here", help());
+            self.log.wrong(
+                0..0,
+                "the file does not say which schema it follows",
+                "here",
+                help(),
+            );
             return None;
         };
         match item.value {
             DeValue::Integer(number) if number.as_str() == "1" => Some(()),
             _ => {
-                self.log.wrong(item.span(), "the schema is not known", "not 1", help());
+                self.log
+                    .wrong(item.span(), "the schema is not known", "not 1", help());
                 None
             }
         }
@@ -149,7 +178,12 @@ impl Parser<'_, '_> {
         let Some(item) = item else { return Vec::new() };
         if matches!(item.value, DeValue::Table(_)) {
             let help = Some(format!("write {what}, with two brackets"));
-            self.log.wrong(item.span(), "there may be several of these", "one table", help);
+            self.log.wrong(
+                item.span(),
+                "there may be several of these",
+                "one table",
+                help,
+            );
             return Vec::new();
         }
         let items = item.list(self.log).unwrap_or_default();
@@ -186,7 +220,10 @@ impl Parser<'_, '_> {
             ("activity-slots", &mut world.activity_slots),
             ("clients", &mut world.clients),
         ] {
-            if let Some(count) = table.take(key).and_then(|item| item.integer(log, &(1..1_001))) {
+            if let Some(count) = table
+                .take(key)
+                .and_then(|item| item.integer(log, &(1..1_001)))
+            {
                 *field = count;
             }
         }
@@ -195,7 +232,10 @@ impl Parser<'_, '_> {
                 *field = duration;
             }
         }
-        let stores = [("embedded", StoreKind::Embedded), ("memory", StoreKind::Memory)];
+        let stores = [
+            ("embedded", StoreKind::Embedded),
+            ("memory", StoreKind::Memory),
+        ];
         world.store = table.word(log, "store", &stores).unwrap_or_default();
         if let Some(item) = table.take("start") {
             world.start = self.start(item)?;
@@ -210,7 +250,12 @@ impl Parser<'_, '_> {
     fn start(&mut self, item: Item<'_>) -> Option<i64> {
         let help = || Some("write a date in UTC, as in 2028-02-28T00:00:00Z".to_owned());
         let DeValue::Datetime(datetime) = item.value else {
-            self.log.wrong(item.span(), "the start of the world is a date", item.kind(), help());
+            self.log.wrong(
+                item.span(),
+                "the start of the world is a date",
+                item.kind(),
+                help(),
+            );
             return None;
         };
         let utc = matches!(
@@ -220,7 +265,12 @@ impl Parser<'_, '_> {
         match (datetime.date, utc) {
             (Some(date), true) => Some(unix_millis(date, datetime.time)),
             _ => {
-                self.log.wrong(item.span(), "the start of the world is in UTC", "here", help());
+                self.log.wrong(
+                    item.span(),
+                    "the start of the world is in UTC",
+                    "here",
+                    help(),
+                );
                 None
             }
         }
@@ -238,12 +288,21 @@ impl Parser<'_, '_> {
     }
 
     fn workflow(&mut self, mut table: Table<'_>, world: &World) -> Option<WorkflowStart> {
-        let kind = table.need(self.log, "type").and_then(|item| self.workflow_type(item));
-        let id = table.need(self.log, "id").and_then(|item| self.template(item));
+        let kind = table
+            .need(self.log, "type")
+            .and_then(|item| self.workflow_type(item));
+        let id = table
+            .need(self.log, "id")
+            .and_then(|item| self.template(item));
         let log = &mut *self.log;
         let input = table.take("input").and_then(|item| item.json(log));
-        let count = table.integers(log, "count", 0..MOST).unwrap_or(Span::exactly(1));
-        let started = table.take("started").and_then(|item| item.bool(log)).unwrap_or(true);
+        let count = table
+            .integers(log, "count", 0..MOST)
+            .unwrap_or(Span::exactly(1));
+        let started = table
+            .take("started")
+            .and_then(|item| item.bool(log))
+            .unwrap_or(true);
         let task_queue = table.string(log, "task-queue").map(str::to_owned);
         let offset = table.duration(log, "at").unwrap_or_default();
         let spread = table.duration(log, "spread").unwrap_or_default();
@@ -256,7 +315,9 @@ impl Parser<'_, '_> {
         let cron = table.string(log, "cron").map(str::to_owned);
         let start_delay = table.duration(log, "start-delay");
         let reuse = table.word(log, "id-reuse", &REUSE).unwrap_or_default();
-        let conflict = table.word(log, "id-conflict", &CONFLICT).unwrap_or_default();
+        let conflict = table
+            .word(log, "id-conflict", &CONFLICT)
+            .unwrap_or_default();
         let span = table.span();
         table.finish(log);
         let (workflow, id) = (kind?, id?);
@@ -271,7 +332,11 @@ impl Parser<'_, '_> {
             input,
             count,
             started,
-            when: Moment { since: Since::World, offset, spread },
+            when: Moment {
+                since: Since::World,
+                offset,
+                spread,
+            },
             task_queue: task_queue.unwrap_or_else(|| world.task_queues[0].clone()),
             timeouts,
             retry,
@@ -300,7 +365,8 @@ impl Parser<'_, '_> {
         let rest = text.replace("{n}", "");
         if text.is_empty() || rest.contains(['{', '}']) {
             let help = Some("`{n}` stands for the number of the instance, from 1".to_owned());
-            self.log.wrong(item.span(), "this is no workflow id", "here", help);
+            self.log
+                .wrong(item.span(), "this is no workflow id", "here", help);
             return None;
         }
         Some(text.to_owned())
@@ -330,9 +396,13 @@ impl Parser<'_, '_> {
         let kind = kind.and_then(|item| item.string(self.log).map(|text| (text, item.span())));
         let name = table.string(self.log, "name").map(str::to_owned);
         let when = self.moment(&mut table);
-        let count = table.integers(self.log, "count", 0..MOST).unwrap_or(Span::exactly(1));
+        let count = table
+            .integers(self.log, "count", 0..MOST)
+            .unwrap_or(Span::exactly(1));
         let probability = table.take("probability");
-        let probability = probability.and_then(|item| item.rate(self.log)).unwrap_or(Rate::ALWAYS);
+        let probability = probability
+            .and_then(|item| item.rate(self.log))
+            .unwrap_or(Rate::ALWAYS);
         let (kind, span) = kind?;
         if kind == "deploy" && when.since == Since::Start {
             let help = Some("write `at`, which counts from the beginning of the world".to_owned());
@@ -341,7 +411,13 @@ impl Parser<'_, '_> {
         }
         let kind = self.operation_kind(&mut table, kind, span, known)?;
         table.finish(self.log);
-        Some(Operation { name: name.unwrap_or_default(), kind, when, count, probability })
+        Some(Operation {
+            name: name.unwrap_or_default(),
+            kind,
+            when,
+            count,
+            probability,
+        })
     }
 
     fn moment(&mut self, table: &mut Table<'_>) -> Moment {
@@ -353,10 +429,21 @@ impl Parser<'_, '_> {
             let message = "an operation has `at` or `after`, not both";
             log.wrong(after.span(), message, "the second", Some(help.to_owned()));
         }
-        let since = if after.is_some() { Since::Start } else { Since::World };
-        let offset = at.or(after).and_then(|item| item.duration(log)).unwrap_or_default();
+        let since = if after.is_some() {
+            Since::Start
+        } else {
+            Since::World
+        };
+        let offset = at
+            .or(after)
+            .and_then(|item| item.duration(log))
+            .unwrap_or_default();
         let spread = table.duration(log, "spread").unwrap_or_default();
-        Moment { since, offset, spread }
+        Moment {
+            since,
+            offset,
+            spread,
+        }
     }
 
     fn operation_kind(
@@ -366,23 +453,42 @@ impl Parser<'_, '_> {
         span: Range<usize>,
         known: &[Known],
     ) -> Option<OperationKind> {
-        const KINDS: [&str; 6] =
-            ["signal", "signal-with-start", "query", "cancel", "terminate", "deploy"];
+        const KINDS: [&str; 6] = [
+            "signal",
+            "signal-with-start",
+            "query",
+            "cancel",
+            "terminate",
+            "deploy",
+        ];
         if kind == "deploy" {
-            let build = table.need(self.log, "build").and_then(|item| self.build(item));
+            let build = table
+                .need(self.log, "build")
+                .and_then(|item| self.build(item));
             let over = table.duration(self.log, "over").unwrap_or_default();
-            return Some(OperationKind::Deploy { build: build?, over });
+            return Some(OperationKind::Deploy {
+                build: build?,
+                over,
+            });
         }
         if !KINDS.contains(&kind) {
             let help = did_you_mean(kind, "kind", KINDS);
-            self.log.wrong(span, format!("there is no operation `{kind}`"), "unknown", help);
+            self.log.wrong(
+                span,
+                format!("there is no operation `{kind}`"),
+                "unknown",
+                help,
+            );
             return None;
         }
         let workflow = table.need(self.log, "workflow");
         let target = workflow.and_then(|item| self.target(item, kind, known));
         let log = &mut *self.log;
         let text = |table: &mut Table<'_>, log: &mut Log, key| {
-            table.need(log, key).and_then(|item| item.string(log)).map(str::to_owned)
+            table
+                .need(log, key)
+                .and_then(|item| item.string(log))
+                .map(str::to_owned)
         };
         let json = |table: &mut Table<'_>, log: &mut Log| {
             table.take("input").and_then(|item| item.json(log))
@@ -393,23 +499,41 @@ impl Parser<'_, '_> {
         Some(match kind {
             "signal" => {
                 let (signal, input) = (text(table, log, "signal"), json(table, log));
-                OperationKind::Signal { target: target?, signal: signal?, input }
+                OperationKind::Signal {
+                    target: target?,
+                    signal: signal?,
+                    input,
+                }
             }
             "signal-with-start" => {
                 let (signal, input) = (text(table, log, "signal"), json(table, log));
-                OperationKind::SignalWithStart { target: target?, signal: signal?, input }
+                OperationKind::SignalWithStart {
+                    target: target?,
+                    signal: signal?,
+                    input,
+                }
             }
             "query" => {
                 let (query, input) = (text(table, log, "query"), json(table, log));
-                OperationKind::Query { target: target?, query: query?, input }
+                OperationKind::Query {
+                    target: target?,
+                    query: query?,
+                    input,
+                }
             }
             "cancel" => {
                 let reason = reason(table, log);
-                OperationKind::Cancel { target: target?, reason }
+                OperationKind::Cancel {
+                    target: target?,
+                    reason,
+                }
             }
             _ => {
                 let reason = reason(table, log);
-                OperationKind::Terminate { target: target?, reason }
+                OperationKind::Terminate {
+                    target: target?,
+                    reason,
+                }
             }
         })
     }
@@ -430,7 +554,8 @@ impl Parser<'_, '_> {
             if let Some(near) = near {
                 let message = format!("there is no instance `{id}` of `{}`", near.id);
                 let help = format!("its instances are numbered from 1 to {}", near.most);
-                self.log.wrong(item.span(), message, "not started", Some(help));
+                self.log
+                    .wrong(item.span(), message, "not started", Some(help));
                 return None;
             }
         }
@@ -439,8 +564,9 @@ impl Parser<'_, '_> {
 
     fn services(&mut self, item: Option<Item<'_>>) -> BTreeMap<String, ServiceConfig> {
         let names = self.names.services.keys();
-        let mut services: BTreeMap<_, _> =
-            names.map(|name| ((*name).to_owned(), ServiceConfig::default())).collect();
+        let mut services: BTreeMap<_, _> = names
+            .map(|name| ((*name).to_owned(), ServiceConfig::default()))
+            .collect();
         let table = item.and_then(|item| item.table(self.log, "[services]"));
         for (name, span, item) in table.map(|mut table| table.rest()).unwrap_or_default() {
             if !services.contains_key(name) {
@@ -452,7 +578,9 @@ impl Parser<'_, '_> {
             }
         }
         for (name, make) in &self.names.services {
-            let Some(config) = services.get(*name) else { continue };
+            let Some(config) = services.get(*name) else {
+                continue;
+            };
             if let Err(why) = make(&config.state) {
                 let at = item.map_or(0..0, |item| service_span(item, name));
                 let message = format!("service `{name}` refuses its state: {why}");
@@ -494,7 +622,9 @@ impl Parser<'_, '_> {
         };
         let mut names = Vec::new();
         for item in item.list(self.log).unwrap_or_default() {
-            let Some(name) = item.string(self.log) else { continue };
+            let Some(name) = item.string(self.log) else {
+                continue;
+            };
             if !known.contains(name) {
                 let help = did_you_mean(name, "invariant", known.iter().copied());
                 let message = format!("there is no invariant `{name}`");
@@ -507,15 +637,23 @@ impl Parser<'_, '_> {
     }
 
     fn expectation(&mut self, mut table: Table<'_>) -> Option<Expectation> {
-        let name = table.need(self.log, "name").and_then(|item| item.string(self.log));
+        let name = table
+            .need(self.log, "name")
+            .and_then(|item| item.string(self.log));
         let when = table.take("when").map(|item| self.condition(item));
-        let that = table.need(self.log, "that").and_then(|item| self.condition(item));
+        let that = table
+            .need(self.log, "that")
+            .and_then(|item| self.condition(item));
         table.finish(self.log);
         let when = match when {
             Some(condition) => Some(condition?),
             None => None,
         };
-        Some(Expectation { name: name?.to_owned(), when, that: that? })
+        Some(Expectation {
+            name: name?.to_owned(),
+            when,
+            that: that?,
+        })
     }
 
     fn condition(&mut self, item: Item<'_>) -> Option<Condition> {
@@ -525,7 +663,11 @@ impl Parser<'_, '_> {
             Err(mistakes) => {
                 let whole = item.span();
                 // Where the text stands as it is, a mistake in it has a place in the file.
-                let written = self.log.text().get(whole.clone()).and_then(|it| it.find(source));
+                let written = self
+                    .log
+                    .text()
+                    .get(whole.clone())
+                    .and_then(|it| it.find(source));
                 for mistake in mistakes {
                     let span = match written {
                         Some(at) => {
@@ -544,7 +686,10 @@ impl Parser<'_, '_> {
 
 const REUSE: [(&str, IdReuse); 3] = [
     ("allow-duplicate", IdReuse::AllowDuplicate),
-    ("allow-duplicate-failed-only", IdReuse::AllowDuplicateFailedOnly),
+    (
+        "allow-duplicate-failed-only",
+        IdReuse::AllowDuplicateFailedOnly,
+    ),
     ("reject-duplicate", IdReuse::RejectDuplicate),
 ];
 
@@ -556,23 +701,48 @@ const CONFLICT: [(&str, IdConflict); 3] = [
 
 fn retry(log: &mut Log, item: Item<'_>) -> Option<RetryPolicy> {
     let mut table = item.table(log, "retry")?;
-    let initial = table.duration(log, "initial").unwrap_or(Duration::from_secs(1));
-    let backoff = table.take("backoff").and_then(|item| item.float(log)).unwrap_or(2.0);
+    let initial = table
+        .duration(log, "initial")
+        .unwrap_or(Duration::from_secs(1));
+    let backoff = table
+        .take("backoff")
+        .and_then(|item| item.float(log))
+        .unwrap_or(2.0);
     let maximum = table.duration(log, "maximum");
-    let attempts = table.take("attempts").and_then(|item| item.integer(log, &(0..MOST)));
-    let types = table.take("non-retryable").and_then(|item| item.list(log)).unwrap_or_default();
-    let types = types.into_iter().filter_map(|item| item.string(log).map(str::to_owned));
+    let attempts = table
+        .take("attempts")
+        .and_then(|item| item.integer(log, &(0..MOST)));
+    let types = table
+        .take("non-retryable")
+        .and_then(|item| item.list(log))
+        .unwrap_or_default();
+    let types = types
+        .into_iter()
+        .filter_map(|item| item.string(log).map(str::to_owned));
     let non_retryable = types.collect();
     if !(1.0..=1_000.0).contains(&backoff) {
-        log.wrong(table.span(), "`backoff` is a factor of at least 1", "here", None);
+        log.wrong(
+            table.span(),
+            "`backoff` is a factor of at least 1",
+            "here",
+            None,
+        );
     }
     table.finish(log);
     let attempts = attempts.unwrap_or(0);
-    Some(RetryPolicy { initial, backoff, maximum, attempts, non_retryable })
+    Some(RetryPolicy {
+        initial,
+        backoff,
+        maximum,
+        attempts,
+        non_retryable,
+    })
 }
 
 fn service_span(item: Item<'_>, name: &str) -> Range<usize> {
-    let DeValue::Table(table) = item.value else { return item.span() };
+    let DeValue::Table(table) = item.value else {
+        return item.span();
+    };
     let entry = table.iter().find(|(key, _)| key.get_ref() == name);
     entry.map_or_else(|| item.span(), |(key, _)| key.span())
 }
@@ -601,7 +771,8 @@ fn named(mut operations: Vec<Operation>) -> Vec<Operation> {
 impl Known {
     /// Whether this is the id of one of its instances.
     fn covers(&self, id: &str) -> bool {
-        self.number(id).is_some_and(|n| n >= 1 && n <= u64::from(self.most))
+        self.number(id)
+            .is_some_and(|n| n >= 1 && n <= u64::from(self.most))
     }
 
     /// Whether it is of the right form but none of its instances.

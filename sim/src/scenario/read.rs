@@ -25,7 +25,10 @@ pub(super) struct Item<'a> {
 
 impl<'a> Item<'a> {
     pub(super) fn new(at: &'a Spanned<DeValue<'a>>) -> Self {
-        Self { value: at.get_ref(), at }
+        Self {
+            value: at.get_ref(),
+            at,
+        }
     }
 
     pub(super) fn span(&self) -> Range<usize> {
@@ -47,7 +50,12 @@ impl<'a> Item<'a> {
 
     fn expected(&self, log: &mut Log, what: &str, help: Option<String>) {
         let kind = self.kind();
-        log.wrong(self.span(), format!("expected {what}, found {kind}"), kind, help);
+        log.wrong(
+            self.span(),
+            format!("expected {what}, found {kind}"),
+            kind,
+            help,
+        );
     }
 
     pub(super) fn string(self, log: &mut Log) -> Option<&'a str> {
@@ -137,7 +145,10 @@ impl<'a> Item<'a> {
         mut one: impl FnMut(Item<'a>, &mut Log) -> Option<T>,
     ) -> Option<Span<T>> {
         let DeValue::Array(items) = self.value else {
-            return one(self, log).map(|value| Span { min: value, max: value });
+            return one(self, log).map(|value| Span {
+                min: value,
+                max: value,
+            });
         };
         let [min, max] = &items[..] else {
             let help = Some("write one value, or [least, most]".to_owned());
@@ -145,9 +156,17 @@ impl<'a> Item<'a> {
             return None;
         };
         let (min, max) = (one(Item::new(min), log), one(Item::new(max), log));
-        let span = Span { min: min?, max: max? };
+        let span = Span {
+            min: min?,
+            max: max?,
+        };
         if span.min > span.max {
-            log.wrong(self.span(), "the range runs backwards", "[most, least]", None);
+            log.wrong(
+                self.span(),
+                "the range runs backwards",
+                "[most, least]",
+                None,
+            );
             return None;
         }
         Some(span)
@@ -219,10 +238,15 @@ pub(super) struct Table<'a> {
 
 impl<'a> Table<'a> {
     pub(super) fn new(table: &'a DeTable<'a>, span: Range<usize>, what: &'static str) -> Self {
-        let entries = table.iter().map(|(key, value)| {
-            (key.get_ref().as_ref(), (key.span(), Item::new(value)))
-        });
-        Self { what, span, entries: entries.collect(), known: BTreeSet::new() }
+        let entries = table
+            .iter()
+            .map(|(key, value)| (key.get_ref().as_ref(), (key.span(), Item::new(value))));
+        Self {
+            what,
+            span,
+            entries: entries.collect(),
+            known: BTreeSet::new(),
+        }
     }
 
     pub(super) fn span(&self) -> Range<usize> {
@@ -259,7 +283,8 @@ impl<'a> Table<'a> {
         key: &'static str,
         bounds: Range<u32>,
     ) -> Option<Span<u32>> {
-        self.take(key)?.range(log, |item, log| item.integer(log, &bounds))
+        self.take(key)?
+            .range(log, |item, log| item.integer(log, &bounds))
     }
 
     /// One of a few words.
@@ -274,7 +299,12 @@ impl<'a> Table<'a> {
         let found = words.iter().find(|(word, _)| *word == text);
         if found.is_none() {
             let help = did_you_mean(text, "word", words.iter().map(|(word, _)| *word));
-            log.wrong(item.span(), format!("`{key}` cannot be \"{text}\""), "unknown", help);
+            log.wrong(
+                item.span(),
+                format!("`{key}` cannot be \"{text}\""),
+                "unknown",
+                help,
+            );
         }
         found.map(|(_, value)| *value)
     }

@@ -12,9 +12,13 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
         return Err("it is empty".to_owned());
     }
     while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+        let digits = rest
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(rest.len());
         let (number, after) = rest.split_at(digits);
-        let letters = after.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(after.len());
+        let letters = after
+            .find(|c: char| !c.is_ascii_alphabetic())
+            .unwrap_or(after.len());
         let (unit, after) = after.split_at(letters);
         let unit = match unit {
             "ns" => 1,
@@ -29,7 +33,9 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
             "" => return Err(format!("`{number}` has no unit")),
             other => return Err(format!("`{other}` is no unit")),
         };
-        let number: u64 = number.parse().map_err(|_| format!("`{rest}` has no whole number"))?;
+        let number: u64 = number
+            .parse()
+            .map_err(|_| format!("`{rest}` has no whole number"))?;
         nanos = nanos.saturating_add(u128::from(number) * unit);
         rest = after;
     }
@@ -108,10 +114,18 @@ mod tests {
 
     #[test]
     fn durations_read_and_write() {
-        for (text, seconds) in
-            [("30s", 30), ("1h30m", 5_400), ("14d", 1_209_600), ("2w", 1_209_600), ("0s", 0)]
-        {
-            assert_eq!(parse_duration(text), Ok(Duration::from_secs(seconds)), "{text}");
+        for (text, seconds) in [
+            ("30s", 30),
+            ("1h30m", 5_400),
+            ("14d", 1_209_600),
+            ("2w", 1_209_600),
+            ("0s", 0),
+        ] {
+            assert_eq!(
+                parse_duration(text),
+                Ok(Duration::from_secs(seconds)),
+                "{text}"
+            );
         }
         assert_eq!(parse_duration("1s500ms"), Ok(Duration::from_millis(1_500)));
         assert_eq!(duration_text(Duration::from_millis(5_400_500)), "1h30m");
@@ -122,7 +136,17 @@ mod tests {
 
     #[test]
     fn other_texts_are_no_durations() {
-        for text in ["", "30", "s", "1.5s", "-1s", "30 s", "30x", "1h30", "99999999999999999999s"] {
+        for text in [
+            "",
+            "30",
+            "s",
+            "1.5s",
+            "-1s",
+            "30 s",
+            "30x",
+            "1h30",
+            "99999999999999999999s",
+        ] {
             assert!(parse_duration(text).is_err(), "{text}");
         }
         assert!(parse_duration("300000000h").is_err());

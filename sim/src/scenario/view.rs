@@ -105,7 +105,7 @@ pub struct TimeView {
 pub struct FaultsView {
     /// How many faults struck.
     pub total: i64,
-    /// How often each class struck; every class is there.
+    /// How often each class struck that was switched on. In expressions every class is there.
     pub by_class: BTreeMap<String, i64>,
 }
 

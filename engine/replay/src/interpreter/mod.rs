@@ -68,7 +68,7 @@ pub(crate) struct Interpreter {
     /// An operation was taken back since the queue was last looked through.
     some_unsent: bool,
     /// The last commands that met their events.
-    recent: VecDeque<(i64, Command)>,
+    recent: VecDeque<(i64, Box<Command>)>,
 
     flags: Flags,
     /// Patches met so far, and whether a command was made for each.
@@ -157,7 +157,7 @@ impl Interpreter {
         self.queue
             .iter()
             .filter(|queued| !queued.phantom)
-            .map(|q| q.command.clone())
+            .map(|q| (*q.command).clone())
             .collect()
     }
 
@@ -194,12 +194,12 @@ impl Interpreter {
     }
 
     /// The commands that met their events last, and those that wait for one, for a report.
-    pub(crate) fn surroundings(&self) -> (&VecDeque<(i64, Command)>, Vec<&Command>) {
+    pub(crate) fn surroundings(&self) -> (&VecDeque<(i64, Box<Command>)>, Vec<&Command>) {
         let waiting = self
             .queue
             .iter()
             .filter(|queued| !queued.phantom)
-            .map(|q| &q.command);
+            .map(|q| &*q.command);
         (&self.recent, waiting.collect())
     }
 }

@@ -439,6 +439,9 @@ impl Interpreter {
 
 /// Non-terminal commands first, then the first terminal one; before flag 3, everything behind that one was dropped.
 fn ordered(intents: Vec<Intent>, move_terminal: bool) -> Vec<Intent> {
+    if !intents.iter().any(|intent| intent.wish.is_terminal()) {
+        return intents;
+    }
     let mut kept = Vec::with_capacity(intents.len());
     let mut terminal = None;
     for intent in intents {

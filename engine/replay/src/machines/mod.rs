@@ -70,7 +70,8 @@ impl Key {
 #[derive(Debug)]
 pub(crate) struct Queued {
     pub(crate) key: Key,
-    pub(crate) command: Command,
+    /// Boxed: commands are large, and queues move them.
+    pub(crate) command: Box<Command>,
     /// Counted in the digest: the task that issued it has been completed.
     pub(crate) sealed: bool,
     /// Replayed local activity results: history has the marker already, the command only keeps its place.
@@ -174,13 +175,13 @@ impl Machine {
     }
 }
 
-pub(crate) fn command(attributes: Cmd, notes: Notes) -> Command {
-    Command {
+pub(crate) fn command(attributes: Cmd, notes: Notes) -> Box<Command> {
+    Box::new(Command {
         command_type: command_type(&attributes).into(),
         user_metadata: notes.metadata,
         event_group_markers: notes.groups,
         attributes: Some(attributes),
-    }
+    })
 }
 
 fn command_type(attributes: &Cmd) -> CommandType {

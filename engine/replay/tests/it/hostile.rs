@@ -318,6 +318,7 @@ fn attributes_of_another_type_are_refused() {
 #[test]
 fn nexus_is_refused_clearly() {
     let mut history = medley();
+    history.events.truncate(5);
     history.events[4].event_type = EventType::NexusOperationScheduled.into();
     history.events[4].attributes = Some(A::NexusOperationScheduledEventAttributes(
         NexusOperationScheduledEventAttributes::default(),
@@ -346,7 +347,10 @@ fn outcomes_must_fit_their_operations() {
     let completed = find(EventType::ActivityTaskCompleted);
     let mut twice = history.clone();
     twice.events.truncate(completed + 1);
-    let again = HistoryEvent { event_id: completed as i64 + 2, ..twice.events[completed].clone() };
+    let again = HistoryEvent {
+        event_id: completed as i64 + 2,
+        ..twice.events[completed].clone()
+    };
     twice.events.push(again);
     assert_eq!(refused(&twice).0, completed as i64 + 2);
     // Completed, but never started.

@@ -10,6 +10,7 @@ use std::{
 use steadfast_proto::temporal::api::{
     enums::v1::WorkflowTaskFailedCause,
     history::v1::{History, HistoryEvent, history_event::Attributes as A},
+    sdk::v1::WorkflowTaskCompletedMetadata,
 };
 use steadfast_replay::{
     NonDeterminism, NonDeterminismKind as Kind, Registry, ReplayError, Workflow, replay_history,
@@ -241,13 +242,14 @@ fn more_commands_than_an_open_history_has_are_no_error() {
 
 #[test]
 fn every_altered_event_is_refused_by_name() {
+    type Change = fn(&mut HistoryEvent);
     let history = recorded();
-    let alter = |id: usize, change: fn(&mut HistoryEvent)| {
+    let alter = |id: usize, change: Change| {
         let mut altered = history.clone();
         change(&mut altered.events[id - 1]);
         altered
     };
-    let cases: [(usize, fn(&mut HistoryEvent), &str); 8] = [
+    let cases: [(usize, Change, &str); 8] = [
         (1, |e| e.event_id = 2, "event 1 should stand here"),
         (4, |e| e.attributes = None, "no attributes"),
         (
@@ -439,4 +441,27 @@ fn an_empty_history_is_no_history() {
     );
     let events = Events::start("Steps", None);
     replay_history(&only::<Recorded>(), &events.history()).expect("a run that has only started");
+}
+
+#[test]
+fn histories_older_than_the_id_checks_are_spared_them() {
+    let by_hand = |flags: Vec<u32>| {
+        let metadata = Some(WorkflowTaskCompletedMetadata {
+            core_used_flags: flags,
+            ..Default::default()
+        });
+        let mut events = Events::start("Steps", None);
+        events.start_task();
+        events.complete_task(metadata);
+        events.timer_started("1");
+        events.activity_scheduled("another id", "reserve");
+        events.activity_scheduled("2", "charge");
+        events.signal("nobody listens", ());
+        events.start_task();
+        events.complete_task(None);
+        events.history()
+    };
+    replay_history(&only::<Recorded>(), &by_hand(Vec::new())).expect("no flag, no check");
+    let error = replay_history(&only::<Recorded>(), &by_hand(vec![1])).expect_err("checked");
+    assert!(error.to_string().contains("'another id'"), "{error}");
 }

@@ -9,6 +9,7 @@ use steadfast_core::{
     activity::ActivityState,
     ids::RequestId,
     message::OutboxWork,
+    policy::ParentClosePolicy,
     record::{Created, OutboxPut},
     request::StickyRequest,
     workflow_task::{TaskType, WorkflowTask},
@@ -252,8 +253,9 @@ fn activity(rng: &mut Rng, time: Timestamp) -> ActivityState {
 fn outbox(tip: &Tip) -> OutboxPut {
     OutboxPut {
         to: ExecutionKey::new("default", "child"),
-        work: OutboxWork::BeginChild {
-            run_id: tip.run_id.clone(),
+        work: OutboxWork::ParentClosed {
+            first_run: tip.run_id.clone(),
+            policy: ParentClosePolicy::Terminate,
         },
     }
 }

@@ -57,7 +57,15 @@ impl Callers {
         let to = ReplyTo(self.home | self.next);
         self.next += 1;
         let shard = None;
-        self.waiting.insert(to, Caller { peer, call, rpc, shard });
+        self.waiting.insert(
+            to,
+            Caller {
+                peer,
+                call,
+                rpc,
+                shard,
+            },
+        );
         to
     }
 
@@ -92,7 +100,11 @@ impl Callers {
     }
 
     /// The same call came again: forgets that it came before.
-    pub(super) fn same_call(&mut self, peer: Peer, call: CallId) -> Option<(ReplyTo, Option<ShardId>)> {
+    pub(super) fn same_call(
+        &mut self,
+        peer: Peer,
+        call: CallId,
+    ) -> Option<(ReplyTo, Option<ShardId>)> {
         let mut waiting = self.waiting.iter();
         let same = waiting.find(|(_, caller)| caller.peer == peer && caller.call == call);
         let found = same.map(|(to, caller)| (*to, caller.shard))?;
@@ -115,6 +127,14 @@ impl Callers {
             self.waiting.remove(to);
         }
         gone
+    }
+
+    /// Somebody who waits for an activity task.
+    pub(super) fn another_poller(&mut self) -> Option<Caller> {
+        let mut waiting = self.waiting.iter();
+        let poller = waiting.find(|(_, caller)| matches!(*caller.rpc, Rpc::PollActivityTask(_)));
+        let to = poller.map(|(to, _)| *to)?;
+        self.waiting.remove(&to)
     }
 
     /// Everybody whose request a shard has.

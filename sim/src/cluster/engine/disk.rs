@@ -37,7 +37,9 @@ impl Syncs {
         let mut table = self.0.borrow_mut();
         table.next += 1;
         let id = SyncId(table.next);
-        table.ended.insert(id, result.map_err(|error| translate(&error)));
+        table
+            .ended
+            .insert(id, result.map_err(|error| translate(&error)));
         id
     }
 
@@ -45,7 +47,9 @@ impl Syncs {
     pub(super) fn ended(&self, ticket: Ticket, result: Result<(), DiskError>) {
         let mut table = self.0.borrow_mut();
         if let Some(id) = table.by_ticket.remove(&ticket) {
-            table.ended.insert(id, result.map_err(|error| translate(&error)));
+            table
+                .ended
+                .insert(id, result.map_err(|error| translate(&error)));
         }
     }
 
@@ -59,17 +63,22 @@ pub(super) struct SimDisk {
     disk: kernel::Disk,
     files: Vec<kernel::FileId>,
     syncs: Syncs,
+    /// It says that it has synced, and has not: a planted bug.
+    lies: bool,
 }
 
 impl fmt::Debug for SimDisk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SimDisk").field("files", &self.files.len()).finish_non_exhaustive()
+        f.debug_struct("SimDisk")
+            .field("files", &self.files.len())
+            .finish_non_exhaustive()
     }
 }
 
 impl SimDisk {
-    pub(super) fn new(disk: kernel::Disk, syncs: Syncs) -> Self {
+    pub(super) fn new(disk: kernel::Disk, syncs: Syncs, lies: bool) -> Self {
         Self {
+            lies,
             disk,
             files: Vec::new(),
             syncs,
@@ -93,12 +102,17 @@ impl steadfast_store::Disk for SimDisk {
 
     fn create(&mut self, name: &str) -> Result<StoreFile, StoreError> {
         let file = self.disk.open(name).map_err(|error| translate(&error))?;
-        self.disk.truncate(file, 0).map_err(|error| translate(&error))?;
+        self.disk
+            .truncate(file, 0)
+            .map_err(|error| translate(&error))?;
         Ok(self.opened(file))
     }
 
     fn open(&mut self, name: &str) -> Result<StoreFile, StoreError> {
-        let file = self.disk.open_existing(name).map_err(|error| translate(&error))?;
+        let file = self
+            .disk
+            .open_existing(name)
+            .map_err(|error| translate(&error))?;
         Ok(self.opened(file))
     }
 
@@ -117,10 +131,15 @@ impl steadfast_store::Disk for SimDisk {
 
     fn write_at(&mut self, file: StoreFile, offset: u64, bytes: &[u8]) -> Result<(), StoreError> {
         let file = self.file(file);
-        self.disk.write_at(file, offset, bytes).map_err(|error| translate(&error))
+        self.disk
+            .write_at(file, offset, bytes)
+            .map_err(|error| translate(&error))
     }
 
     fn sync(&mut self, file: StoreFile) -> SyncId {
+        if self.lies {
+            return self.syncs.at_once(Ok(()));
+        }
         let ticket = self.disk.sync(self.file(file));
         self.syncs.begin(ticket)
     }

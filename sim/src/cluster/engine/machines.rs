@@ -7,6 +7,7 @@ use steadfast_core::message::{Address, Envelope};
 use super::{DETOURS, EngineNode};
 use crate::{
     cluster::{
+        describe,
         weather::{MACHINE_DELAY, MACHINE_FATE},
         wire::Wire,
     },
@@ -38,7 +39,8 @@ impl Detours {
 
 impl EngineNode {
     /// A machine of this process says something.
-    pub(super) fn send(&mut self, ctx: &mut Ctx<'_, Wire>, envelope: Envelope) {
+    pub(super) fn send(&mut self, ctx: &mut Ctx<'_, Wire>, mut envelope: Envelope) {
+        self.saboteur.message(&mut envelope);
         let topology = self.config.topology.borrow();
         let to = match envelope.to {
             Address::Shard(shard) => topology.owner(shard),
@@ -49,7 +51,21 @@ impl EngineNode {
             return ctx.send(to, Wire::Machine(Rc::new(envelope)));
         }
         let rate = self.config.weather.machines().as_per_million();
-        let fate = ctx.choose(MACHINE_FATE, ctx.node(), &[3_000_000 - 3 * rate.min(999_999), rate, rate, rate]);
+        let fate = ctx.choose(
+            MACHINE_FATE,
+            ctx.node(),
+            &[3_000_000 - 3 * rate.min(999_999), rate, rate, rate],
+        );
+        let label = [
+            "machine",
+            "machine message lost",
+            "machine message doubled",
+            "machine message late",
+        ];
+        let digest = envelope.sequence;
+        ctx.trace(label[fate.min(3)], digest, |out| {
+            describe::machine(&envelope, out)
+        });
         match fate {
             0 => self.inbox.push_back(envelope),
             1 => {}

@@ -35,7 +35,7 @@ use super::{
 };
 use crate::{
     kernel::{CrashKind, Ctx, DiskError, NodeId, Peer, Process, Ticket, Time, TimerId},
-    sabotage::Bug,
+    sabotage::{Bug, Saboteur},
     scenario::StoreKind,
 };
 
@@ -76,6 +76,7 @@ const RESENDS: u64 = 2 << 32;
 const MATCHING: u64 = 3 << 32;
 const DETOURS: u64 = 4 << 32;
 const HOLDS: u64 = 5 << 32;
+const RECOVERIES: u64 = 6 << 32;
 const TAGS: u64 = !0xffff_ffff;
 
 /// An engine process.
@@ -91,11 +92,14 @@ pub struct EngineNode {
     detours: Detours,
     /// Messages between machines in this process that have arrived.
     inbox: VecDeque<Envelope>,
+    saboteur: Saboteur,
 }
 
 impl fmt::Debug for EngineNode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EngineNode").field("me", &self.me).finish_non_exhaustive()
+        f.debug_struct("EngineNode")
+            .field("me", &self.me)
+            .finish_non_exhaustive()
     }
 }
 
@@ -105,6 +109,7 @@ impl EngineNode {
     pub fn new(config: EngineConfig, me: Peer) -> Self {
         Self {
             store: Rc::clone(&config.memory),
+            saboteur: Saboteur::new(config.bug),
             config,
             me,
             syncs: Syncs::default(),
@@ -145,6 +150,9 @@ impl EngineNode {
             let token = self.callers.hold(reply_to);
             ctx.set_timer(held, HOLDS | token);
         }
+        if let Some(answer) = self.saboteur.known_answer(&rpc) {
+            return self.reply(ctx, reply_to, Ok(answer));
+        }
         match translate::parse(reply_to, held, Rc::unwrap_or_clone(rpc)) {
             Ok(translate::Inbound::Shard(request)) => {
                 let shard = request.key().shard(self.config.topology.borrow().shards);
@@ -166,10 +174,13 @@ impl EngineNode {
                 let shard = key.shard(self.config.topology.borrow().shards);
                 match found {
                     Ok(execution) => {
+                        let execution = self.saboteur.loaded(execution);
                         let loaded = InputEvent::Loaded(key, execution.map(Box::new));
                         self.step(ctx, shard, loaded);
                     }
-                    Err(_) => self.recover(ctx, shard),
+                    // A poisoned shard is being recovered; anything else another life may mend.
+                    Err(_) if !self.owns(shard) => {}
+                    Err(_) => ctx.crash(CrashKind::Process),
                 }
             }
         }
@@ -180,7 +191,13 @@ impl EngineNode {
         if let Some(node) = self.callers.elsewhere(to) {
             // Another engine has the caller; what it is told is rendered where the history is.
             let rpc = translate::relayed(&reply);
-            self.config.watch.see(at, &Observation::Replied { rpc: &rpc, reply: &reply });
+            self.config.watch.see(
+                at,
+                &Observation::Replied {
+                    rpc: &rpc,
+                    reply: &reply,
+                },
+            );
             let answer = translate::render(&rpc, reply, &*self.store.borrow());
             let engine = self.config.topology.borrow().engines[node];
             ctx.send(engine, Wire::Relay(to, Rc::new(answer)));
@@ -190,13 +207,32 @@ impl EngineNode {
             return;
         };
         let rpc = &caller.rpc;
-        self.config.watch.see(at, &Observation::Replied { rpc, reply: &reply });
+        let reply = self.saboteur.reply(rpc, reply);
+        self.deliver_again(ctx, &reply);
+        self.config
+            .watch
+            .see(at, &Observation::Replied { rpc, reply: &reply });
         let answer = translate::render(rpc, reply, &*self.store.borrow());
         ctx.reply(caller.peer, Wire::Answer(caller.call, Rc::new(answer)));
     }
 
+    /// Where a bug is planted that gives a task to two workers, another one that waits gets it too.
+    fn deliver_again(&mut self, ctx: &mut Ctx<'_, Wire>, reply: &Result<Reply, Rejection>) {
+        if !self.saboteur.delivers_twice() {
+            return;
+        }
+        if let Ok(Reply::ActivityTask(_)) = reply
+            && let Some(other) = self.callers.another_poller()
+        {
+            let answer = translate::render(&other.rpc, reply.clone(), &*self.store.borrow());
+            ctx.reply(other.peer, Wire::Answer(other.call, Rc::new(answer)));
+        }
+    }
+
     fn relayed(&mut self, ctx: &mut Ctx<'_, Wire>, to: ReplyTo, answer: Wire) {
-        let Wire::Relay(_, answer) = answer else { return };
+        let Wire::Relay(_, answer) = answer else {
+            return;
+        };
         if let Some(caller) = self.callers.answer(to) {
             ctx.reply(caller.peer, Wire::Answer(caller.call, answer));
         }
@@ -279,7 +315,11 @@ impl Process<Wire> for EngineNode {
                 self.perform(ctx, effect);
             }
         }
-        let callers = topology.workers.iter().chain(&topology.clients).chain(&topology.engines);
+        let callers = topology
+            .workers
+            .iter()
+            .chain(&topology.clients)
+            .chain(&topology.engines);
         for node in callers.filter(|node| **node != me) {
             ctx.send(*node, Wire::Hello);
         }
@@ -298,13 +338,14 @@ impl Process<Wire> for EngineNode {
     }
 
     fn on_timer(&mut self, ctx: &mut Ctx<'_, Wire>, token: u64) {
-        let place = usize::try_from(token & !TAGS).unwrap_or(usize::MAX);
+        let id = ShardId(u32::try_from(token & !TAGS).unwrap_or(u32::MAX));
         match token & TAGS {
-            SHARDS | RESENDS => self.shard_due(ctx, place, token & TAGS == SHARDS),
+            SHARDS | RESENDS => self.shard_due(ctx, id, token & TAGS == SHARDS),
             MATCHING => {
                 self.matching_timer = None;
                 self.step_matching(ctx, MatchingInput::Tick);
             }
+            RECOVERIES => self.recover(ctx, id),
             HOLDS => self.hold_ended(ctx, token),
             DETOURS => self.inbox.extend(self.detours.end(token)),
             _ => {}
@@ -312,7 +353,12 @@ impl Process<Wire> for EngineNode {
         self.settle(ctx);
     }
 
-    fn on_synced(&mut self, ctx: &mut Ctx<'_, Wire>, ticket: Ticket, result: Result<(), DiskError>) {
+    fn on_synced(
+        &mut self,
+        ctx: &mut Ctx<'_, Wire>,
+        ticket: Ticket,
+        result: Result<(), DiskError>,
+    ) {
         self.syncs.ended(ticket, result);
         self.settle(ctx);
     }
@@ -345,10 +391,18 @@ impl EngineNode {
         }
     }
 
+    fn owns(&self, shard: ShardId) -> bool {
+        self.owned.iter().any(|owned| owned.shard.id() == shard)
+    }
+
     /// The node of an engine by its place in the topology.
     fn place_of(&self, node: NodeId) -> usize {
         let topology = self.config.topology.borrow();
-        topology.engines.iter().position(|engine| *engine == node).unwrap_or(0)
+        topology
+            .engines
+            .iter()
+            .position(|engine| *engine == node)
+            .unwrap_or(0)
     }
 }
 

@@ -83,31 +83,39 @@ pub(super) fn render(
 ) -> Result<Answer, Rejection> {
     match reply? {
         Reply::Started(started) => Ok(match rpc {
-            Rpc::SignalWithStart(_) => Answer::SignalWithStart(render::signal_with_started(&started)),
+            Rpc::SignalWithStart(_) => {
+                Answer::SignalWithStart(render::signal_with_started(&started))
+            }
             _ => Answer::Start(render::started(&started)),
         }),
         Reply::Done => Ok(done(rpc)),
         Reply::WorkflowTask(task) => Ok(Answer::PollWorkflowTask(workflow_task(*task, store)?)),
         Reply::QueryTask(task) => {
             let (history, more) = page(&task.run, task.history, store)?;
-            Ok(Answer::PollWorkflowTask(render::query_task(*task, history, more)))
+            Ok(Answer::PollWorkflowTask(render::query_task(
+                *task, history, more,
+            )))
         }
         Reply::ActivityTask(task) => Ok(Answer::PollActivityTask(render::activity_task(*task))),
         Reply::NoTask => Ok(match rpc {
             Rpc::PollActivityTask(_) => Answer::PollActivityTask(Default::default()),
             _ => Answer::PollWorkflowTask(Default::default()),
         }),
-        Reply::WorkflowTaskCompleted { next, activities, reset_to } => {
+        Reply::WorkflowTaskCompleted {
+            next,
+            activities,
+            reset_to,
+        } => {
             let next = next.map(|task| workflow_task(*task, store)).transpose()?;
             let answer = render::workflow_task_completed(next, activities, reset_to);
             Ok(Answer::CompleteWorkflowTask(answer))
         }
-        Reply::Heartbeat { cancel_requested } => {
-            Ok(Answer::Heartbeat(service::RecordActivityTaskHeartbeatResponse {
+        Reply::Heartbeat { cancel_requested } => Ok(Answer::Heartbeat(
+            service::RecordActivityTaskHeartbeatResponse {
                 cancel_requested,
                 ..Default::default()
-            }))
-        }
+            },
+        )),
         Reply::Query(answer) => Ok(Answer::Query(render::query_answer(answer))),
         Reply::QueryRejected(status) => Ok(Answer::Query(render::query_rejected(status))),
         Reply::Describe(answer) => Ok(Answer::Describe(*answer)),
@@ -163,7 +171,10 @@ fn page(
         return Ok((Vec::new(), Bytes::new()));
     }
     let last = range.last.min(EventId(range.first.0 + PAGE - 1));
-    let here = EventRange { first: range.first, last };
+    let here = EventRange {
+        first: range.first,
+        last,
+    };
     let encoded = store
         .history(run, here)
         .map_err(|error| Rejection::Unavailable(error.to_string()))?;

@@ -1,11 +1,6 @@
 //! Activities: futures that live in this process, their calls of services, and their heartbeats.
 
-use std::{
-    cell::RefCell,
-    collections::BTreeMap,
-    rc::Rc,
-    time::Duration,
-};
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration};
 
 use bytes::Bytes;
 use steadfast_core::Rejection;
@@ -97,7 +92,13 @@ impl WorkerNode {
         if task.task_token.is_empty() {
             return;
         }
-        let Activities { tasks, desk, running, next, .. } = &mut self.activities;
+        let Activities {
+            tasks,
+            desk,
+            running,
+            next,
+            ..
+        } = &mut self.activities;
         let slot = Slot(*next);
         *next += 1;
         let execution = task.workflow_execution.unwrap_or_default();
@@ -120,7 +121,11 @@ impl WorkerNode {
             time: tasks.handle(),
             cancellation: Rc::clone(&cancellation),
         };
-        let code = self.config.activities.get(&context.info.activity_type).cloned();
+        let code = self
+            .config
+            .activities
+            .get(&context.info.activity_type)
+            .cloned();
         let input = task.input.unwrap_or_default();
         let out = Rc::clone(desk);
         let task_id = tasks.spawn(async move {
@@ -130,20 +135,26 @@ impl WorkerNode {
             };
             out.borrow_mut().push_back(Wish::Done { slot, result });
         });
-        let zombie = self.config.weather.strikes(ctx.chance(), ClusterFault::Zombie, ctx.node());
+        let zombie = self
+            .config
+            .weather
+            .strikes(ctx.chance(), ClusterFault::Zombie, ctx.node());
         let limited = !limit.is_zero() && !zombie;
         let limit = limited.then(|| ctx.set_timer(limit, LIMITS | slot.0));
-        running.insert(slot, Running {
-            task: task_id,
-            token: task.task_token,
-            workflow_id: execution.workflow_id,
-            cancellation,
-            throttle,
-            unsent: None,
-            latest: None,
-            quiet: None,
-            limit,
-        });
+        running.insert(
+            slot,
+            Running {
+                task: task_id,
+                token: task.task_token,
+                workflow_id: execution.workflow_id,
+                cancellation,
+                throttle,
+                unsent: None,
+                latest: None,
+                quiet: None,
+                limit,
+            },
+        );
         self.run_activities(ctx);
     }
 
@@ -166,16 +177,33 @@ impl WorkerNode {
 
     fn grant(&mut self, ctx: &mut Ctx<'_, Wire>, wish: Wish) {
         match wish {
-            Wish::Call { slot, service, call, answer } => {
-                let to = self.config.topology.borrow().services.get(&service).copied();
+            Wish::Call {
+                slot,
+                service,
+                call,
+                answer,
+            } => {
+                let to = self
+                    .config
+                    .topology
+                    .borrow()
+                    .services
+                    .get(&service)
+                    .copied();
                 let Some(to) = to else {
                     let error = ServiceError::fatal("NoSuchService", service);
                     drop(answer.send(Err(error)));
                     return;
                 };
                 let calls = &mut self.activities.calls;
-                let timer = ctx.set_timer(SERVICE_PATIENCE, SERVICES | u64::from(calls.next_number()));
-                let id = calls.open(ServiceWait { to, slot, answer, timer });
+                let timer =
+                    ctx.set_timer(SERVICE_PATIENCE, SERVICES | u64::from(calls.next_number()));
+                let id = calls.open(ServiceWait {
+                    to,
+                    slot,
+                    answer,
+                    timer,
+                });
                 ctx.send(to, Wire::Call(id, Rc::new(call)));
             }
             Wish::Heartbeat { slot, details } => self.heartbeat(ctx, slot, details),
@@ -226,11 +254,7 @@ impl WorkerNode {
     }
 
     /// The engine has heard of the activity, and may want it to stop.
-    pub(super) fn heartbeat_answered(
-        &mut self,
-        slot: Slot,
-        answer: &Result<Answer, Rejection>,
-    ) {
+    pub(super) fn heartbeat_answered(&mut self, slot: Slot, answer: &Result<Answer, Rejection>) {
         let stop = match answer {
             Ok(Answer::Heartbeat(answer)) => answer.cancel_requested,
             // The engine has given this attempt up.
@@ -264,12 +288,14 @@ impl WorkerNode {
                 namespace,
                 ..RespondActivityTaskCompletedRequest::default()
             }),
-            Err(ActivityError::Cancelled) => Rpc::CancelActivity(RespondActivityTaskCanceledRequest {
-                task_token,
-                identity,
-                namespace,
-                ..RespondActivityTaskCanceledRequest::default()
-            }),
+            Err(ActivityError::Cancelled) => {
+                Rpc::CancelActivity(RespondActivityTaskCanceledRequest {
+                    task_token,
+                    identity,
+                    namespace,
+                    ..RespondActivityTaskCanceledRequest::default()
+                })
+            }
             Err(error) => Rpc::FailActivity(RespondActivityTaskFailedRequest {
                 task_token,
                 failure: Some(error.to_failure()),

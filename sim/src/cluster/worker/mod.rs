@@ -49,6 +49,8 @@ pub struct WorkerConfig {
     pub builds: Rc<Vec<Rc<Registry>>>,
     /// The one that this worker runs when it starts next.
     pub build: Rc<Cell<usize>>,
+    /// The build that is deployed last. An older one may meet runs of a newer one in a rollout, and hands them on.
+    pub last_build: usize,
     /// The activity code.
     pub activities: Rc<BTreeMap<String, ActivityFn>>,
     /// What it polls.
@@ -196,7 +198,9 @@ impl WorkerNode {
         };
         match poll {
             Poll::Workflow(queue) => of_workflow_tasks(normal(queue)),
-            Poll::Sticky(queue) => of_workflow_tasks(self.sticky_queue(&self.config.task_queues[queue])),
+            Poll::Sticky(queue) => {
+                of_workflow_tasks(self.sticky_queue(&self.config.task_queues[queue]))
+            }
             Poll::Activity(queue) => Rpc::PollActivityTask(PollActivityTaskQueueRequest {
                 namespace: namespace.clone(),
                 task_queue: Some(normal(queue)),
@@ -215,7 +219,12 @@ impl WorkerNode {
         }
     }
 
-    fn answered(&mut self, ctx: &mut Ctx<'_, Wire>, call: CallId, answer: Rc<Result<Answer, Rejection>>) {
+    fn answered(
+        &mut self,
+        ctx: &mut Ctx<'_, Wire>,
+        call: CallId,
+        answer: Rc<Result<Answer, Rejection>>,
+    ) {
         let Some((rpc, about)) = self.caller.answered(ctx, call, &answer) else {
             return;
         };
@@ -268,8 +277,16 @@ impl Standing {
             Ok(Answer::PollActivityTask(task)) => task.task_token.is_empty(),
             _ => false,
         };
-        let most = if stormy { LONGEST_HOLD_IN_STORM } else { LONGEST_HOLD };
-        self.held = if empty { (self.held * 2).min(most) } else { FIRST_HOLD };
+        let most = if stormy {
+            LONGEST_HOLD_IN_STORM
+        } else {
+            LONGEST_HOLD
+        };
+        self.held = if empty {
+            (self.held * 2).min(most)
+        } else {
+            FIRST_HOLD
+        };
     }
 }
 

@@ -53,7 +53,11 @@ impl WorkerNode {
         let events = task.history.take().unwrap_or_default().events;
         let pages = !task.next_page_token.is_empty();
         let whole = events.first().is_some_and(|first| first.event_id == 1);
-        let fetch = Fetch { task, events, whole };
+        let fetch = Fetch {
+            task,
+            events,
+            whole,
+        };
         if pages {
             self.fetch(ctx, fetch);
         } else {
@@ -75,7 +79,8 @@ impl WorkerNode {
         });
         drop(topology);
         self.fetching += 1;
-        self.caller.call(ctx, to, rpc, About::Fetch(Box::new(fetch)));
+        self.caller
+            .call(ctx, to, rpc, About::Fetch(Box::new(fetch)));
     }
 
     /// A page has come.
@@ -100,11 +105,23 @@ impl WorkerNode {
     }
 
     fn work(&mut self, ctx: &mut Ctx<'_, Wire>, fetch: Fetch) {
-        let Fetch { task, events, whole } = fetch;
+        let Fetch {
+            task,
+            mut events,
+            whole,
+        } = fetch;
+        if task.started_event_id > 0 {
+            // History that was fetched may have gone on since the task was started.
+            events.retain(|event| event.event_id <= task.started_event_id);
+        }
         let execution = task.workflow_execution.clone().unwrap_or_default();
         let id = (execution.workflow_id, execution.run_id);
         let chance = ctx.chance().clone();
-        if self.config.weather.strikes(&chance, ClusterFault::CacheEviction, ctx.node()) {
+        if self
+            .config
+            .weather
+            .strikes(&chance, ClusterFault::CacheEviction, ctx.node())
+        {
             self.cache.remove(&id);
         }
         let Some(mut run) = self.cached(&id, &task) else {
@@ -123,8 +140,14 @@ impl WorkerNode {
             TaskOutcome::Completed(completion) => {
                 self.completed(ctx, id, task, run, completion);
             }
-            TaskOutcome::Failed { cause, failure, nondeterminism } => {
-                if let Some(what) = nondeterminism {
+            TaskOutcome::Failed {
+                cause,
+                failure,
+                nondeterminism,
+            } => {
+                if let Some(what) = nondeterminism
+                    && self.build == self.config.last_build
+                {
                     self.see_nondeterminism(ctx, &id, &what.to_string());
                 }
                 if let Some(query) = &task.query {
@@ -136,7 +159,11 @@ impl WorkerNode {
                 // A further attempt is left to time out, so that a broken build does not spin.
             }
             TaskOutcome::NeedsFullHistory if !whole => {
-                let fetch = Fetch { task, events: Vec::new(), whole: true };
+                let fetch = Fetch {
+                    task,
+                    events: Vec::new(),
+                    whole: true,
+                };
                 self.fetch(ctx, fetch);
             }
             TaskOutcome::LocalActivities(_) => {
@@ -153,7 +180,11 @@ impl WorkerNode {
         }
     }
 
-    fn cached(&mut self, id: &RunId, task: &PollWorkflowTaskQueueResponse) -> Option<Box<CachedRun>> {
+    fn cached(
+        &mut self,
+        id: &RunId,
+        task: &PollWorkflowTaskQueueResponse,
+    ) -> Option<Box<CachedRun>> {
         if let Some(run) = self.cache.take(id) {
             return Some(run);
         }
@@ -162,7 +193,10 @@ impl WorkerNode {
             namespace: self.config.topology.borrow().namespace.clone(),
             workflow_id: id.0.clone(),
             run_id: id.1.clone(),
-            workflow_type: task.workflow_type.as_ref().map_or_else(String::new, |t| t.name.clone()),
+            workflow_type: task
+                .workflow_type
+                .as_ref()
+                .map_or_else(String::new, |t| t.name.clone()),
             task_queue: queue.map_or_else(String::new, |queue| queue.name.clone()),
             eager_activities: false,
         };
@@ -186,16 +220,22 @@ impl WorkerNode {
         }
         let key = self.run_key(&id);
         let at = ctx.true_time();
-        self.config.watch.see(at, &Observation::TaskDone {
-            run: &key,
-            started: task.started_event_id,
-            digest: run.digest(),
-            build: self.build,
-        });
+        self.config.watch.see(
+            at,
+            &Observation::TaskDone {
+                run: &key,
+                started: task.started_event_id,
+                digest: run.digest(),
+                build: self.build,
+            },
+        );
         for query in task.queries.values() {
             self.see_query(ctx, &key, query, upto);
         }
-        let queue = task.workflow_execution_task_queue.as_ref().map_or("", |q| q.name.as_str());
+        let queue = task
+            .workflow_execution_task_queue
+            .as_ref()
+            .map_or("", |q| q.name.as_str());
         let sticky = (self.config.cache > 0).then(|| StickyExecutionAttributes {
             worker_task_queue: Some(self.sticky_queue(queue)),
             schedule_to_start_timeout: Some(prost_types::Duration {

@@ -13,14 +13,23 @@ use crate::scenario::mistake::did_you_mean;
 
 /// Everything that is wrong with a parsed expression.
 pub(super) fn check(program: &Program, source: &str) -> Vec<CelMistake> {
-    let mut checker = Checker { program, source, scope: Vec::new(), mistakes: Vec::new() };
+    let mut checker = Checker {
+        program,
+        source,
+        scope: Vec::new(),
+        mistakes: Vec::new(),
+    };
     let root = program.expression();
     let found = checker.infer(root);
     if !matches!(found, Type::Bool | Type::Any) && checker.mistakes.is_empty() {
         let help = "compare it with something".to_owned();
         let message = format!("the expression must be true or false, but it is {found}");
         let span = 0..source.len();
-        checker.mistakes.push(CelMistake { message, help: Some(help), span });
+        checker.mistakes.push(CelMistake {
+            message,
+            help: Some(help),
+            span,
+        });
     }
     checker.mistakes
 }
@@ -37,7 +46,11 @@ impl Checker<'_> {
         let span = self.span(id);
         let known = self.mistakes.iter().any(|mistake| mistake.span == span);
         if !known {
-            self.mistakes.push(CelMistake { message, help, span });
+            self.mistakes.push(CelMistake {
+                message,
+                help,
+                span,
+            });
         }
         Type::Any
     }
@@ -49,7 +62,10 @@ impl Checker<'_> {
         };
         let byte = |at: u32| {
             let at = usize::try_from(at).unwrap_or(usize::MAX);
-            self.source.char_indices().nth(at).map_or(self.source.len(), |(byte, _)| byte)
+            self.source
+                .char_indices()
+                .nth(at)
+                .map_or(self.source.len(), |(byte, _)| byte)
         };
         let (start, end) = (byte(start), byte(stop.saturating_add(1)));
         start.min(end)..end
@@ -83,9 +99,11 @@ impl Checker<'_> {
                 Type::Map(Box::new(Type::Any))
             }
             Expr::Comprehension(comprehension) => self.comprehension(node.id, comprehension),
-            Expr::Struct(_) => {
-                self.wrong(node.id, "there are no messages to construct".to_owned(), None)
-            }
+            Expr::Struct(_) => self.wrong(
+                node.id,
+                "there are no messages to construct".to_owned(),
+                None,
+            ),
             Expr::Unspecified => Type::Any,
         }
     }
@@ -99,7 +117,9 @@ impl Checker<'_> {
         }
         let local = self.scope.iter().map(|(name, _)| name.as_str());
         let local = local.filter(|name| !name.starts_with('@'));
-        let known: Vec<_> = local.chain(VARIABLES.iter().map(|known| known.name)).collect();
+        let known: Vec<_> = local
+            .chain(VARIABLES.iter().map(|known| known.name))
+            .collect();
         let help = did_you_mean(name, "variable", known.iter().copied());
         self.wrong(id, format!("there is no variable `{name}`"), help)
     }
@@ -107,17 +127,15 @@ impl Checker<'_> {
     fn select(&mut self, id: u64, select: &SelectExpr) -> Type {
         let field = select.field.as_str();
         let found = match self.infer(&select.operand) {
-            Type::Object(shape) => {
-                match shape.fields.iter().find(|known| known.name == field) {
-                    Some(known) => known.known.into(),
-                    None => {
-                        let known = shape.fields.iter().map(|field| field.name);
-                        let help = did_you_mean(field, "field", known);
-                        let message = format!("{} has no field `{field}`", shape.name);
-                        self.wrong(id, message, help)
-                    }
+            Type::Object(shape) => match shape.fields.iter().find(|known| known.name == field) {
+                Some(known) => known.known.into(),
+                None => {
+                    let known = shape.fields.iter().map(|field| field.name);
+                    let help = did_you_mean(field, "field", known);
+                    let message = format!("{} has no field `{field}`", shape.name);
+                    self.wrong(id, message, help)
                 }
-            }
+            },
             Type::Map(of) => *of,
             Type::Any => Type::Any,
             Type::List(_) => {
@@ -133,9 +151,10 @@ impl Checker<'_> {
     fn call(&mut self, id: u64, call: &CallExpr) -> Type {
         let target = call.target.as_ref().map(|target| self.infer(target));
         let args: Vec<_> = call.args.iter().map(|arg| self.infer(arg)).collect();
-        let accumulates = call.args.iter().any(|arg| {
-            matches!(&arg.expr, Expr::Ident(name) if name.starts_with('@'))
-        });
+        let accumulates = call
+            .args
+            .iter()
+            .any(|arg| matches!(&arg.expr, Expr::Ident(name) if name.starts_with('@')));
         match (call.func_name.as_str(), target, args.as_slice()) {
             (operators::LOGICAL_AND | operators::LOGICAL_OR, None, sides) => {
                 self.conditions(call, sides, accumulates)
@@ -191,7 +210,11 @@ impl Checker<'_> {
     fn conditions(&mut self, call: &CallExpr, sides: &[Type], accumulates: bool) -> Type {
         for (arg, side) in call.args.iter().zip(sides) {
             if !matches!(side, Type::Bool | Type::Any) {
-                let what = if accumulates { "the condition" } else { "each side" };
+                let what = if accumulates {
+                    "the condition"
+                } else {
+                    "each side"
+                };
                 let message = format!("{what} must be true or false, not {side}");
                 self.wrong(arg.id, message, None);
             }
@@ -202,7 +225,11 @@ impl Checker<'_> {
     fn within(&mut self, id: u64, item: &Type, within: &Type) -> Type {
         match within {
             Type::List(of) if !item.may_equal(of) => {
-                self.wrong(id, format!("{item} is never in a list of such elements"), None);
+                self.wrong(
+                    id,
+                    format!("{item} is never in a list of such elements"),
+                    None,
+                );
             }
             Type::List(_) | Type::Any => {}
             Type::Map(_) | Type::Object(_) if matches!(item, Type::String | Type::Any) => {}
@@ -220,9 +247,11 @@ impl Checker<'_> {
     fn index(&mut self, id: u64, of: &Type, index: &Type) -> Type {
         match (of, index) {
             (Type::List(of), Type::Int | Type::Any) => (**of).clone(),
-            (Type::List(_), other) => {
-                self.wrong(id, format!("elements of a list are numbered, so not {other}"), None)
-            }
+            (Type::List(_), other) => self.wrong(
+                id,
+                format!("elements of a list are numbered, so not {other}"),
+                None,
+            ),
             (Type::Map(of), Type::String | Type::Any) => (**of).clone(),
             (Type::Map(_), other) => self.wrong(id, format!("keys are texts, not {other}"), None),
             (Type::Any | Type::Object(_), _) => Type::Any,
@@ -240,12 +269,10 @@ impl Checker<'_> {
             (Type::Int, Type::Int) => Type::Int,
             (Type::Double, Type::Double) if operator != operators::MODULO => Type::Double,
             (Type::String, Type::String) if operator == operators::ADD => Type::String,
-            (Type::List(a), Type::List(b)) if operator == operators::ADD => {
-                match (&**a, &**b) {
-                    (Type::Any, other) | (other, Type::Any) => Type::list(other.clone()),
-                    (a, b) => Type::list(a.clone().join(b)),
-                }
-            }
+            (Type::List(a), Type::List(b)) if operator == operators::ADD => match (&**a, &**b) {
+                (Type::Any, other) | (other, Type::Any) => Type::list(other.clone()),
+                (a, b) => Type::list(a.clone().join(b)),
+            },
             (Type::Int, Type::Double) | (Type::Double, Type::Int) => {
                 let help = "write `10.0` for 10, or convert with double() or int()".to_owned();
                 let message = format!("`{sign}` does not mix whole numbers and numbers");

@@ -15,7 +15,9 @@ use cel::{Context, ExecutionError, Program, Value};
 
 pub use types::{FUNCTIONS, FieldDoc, Shape, VARIABLES};
 
-use super::view::View;
+use super::ClusterFault;
+use super::view::{FaultsView, View};
+use crate::kernel::FaultClass;
 
 /// A checked expression that is true or false.
 #[derive(Clone)]
@@ -46,7 +48,10 @@ impl Condition {
         if !mistakes.is_empty() {
             return Err(mistakes);
         }
-        Ok(Self { source: Arc::from(source), program: Arc::new(program) })
+        Ok(Self {
+            source: Arc::from(source),
+            program: Arc::new(program),
+        })
     }
 
     /// The expression as it was written.
@@ -61,14 +66,19 @@ impl Condition {
     pub(super) fn holds(&self, facts: &Facts<'_>) -> Result<bool, String> {
         match self.program.execute(&facts.0) {
             Ok(Value::Bool(value)) => Ok(value),
-            Ok(other) => Err(format!("it is neither true nor false but {}", shown(&other))),
+            Ok(other) => Err(format!(
+                "it is neither true nor false but {}",
+                shown(&other)
+            )),
             Err(error) => Err(explained(&error)),
         }
     }
 
     /// The two sides of a comparison that does not hold, for the message.
     pub(super) fn sides(&self, facts: &Facts<'_>) -> Option<String> {
-        let Expr::Call(call) = &self.program.expression().expr else { return None };
+        let Expr::Call(call) = &self.program.expression().expr else {
+            return None;
+        };
         let compares = [
             operators::EQUALS,
             operators::NOT_EQUALS,
@@ -80,10 +90,16 @@ impl Condition {
         if !compares.contains(&call.func_name.as_str()) {
             return None;
         }
-        let [left, right] = call.args.as_slice() else { return None };
+        let [left, right] = call.args.as_slice() else {
+            return None;
+        };
         let left = Value::resolve(left, &facts.0).ok()?;
         let right = Value::resolve(right, &facts.0).ok()?;
-        Some(format!("left is {}, right is {}", shown(&left), shown(&right)))
+        Some(format!(
+            "left is {}, right is {}",
+            shown(&left),
+            shown(&right)
+        ))
     }
 }
 
@@ -107,12 +123,15 @@ pub(super) struct Facts<'a>(Context<'a, 'a>);
 impl Facts<'_> {
     pub(super) fn of(view: &View) -> Self {
         let mut context = Context::default();
-        context.add_function("sum", sum).expect("the standard library has no such function");
+        context
+            .add_function("sum", sum)
+            .expect("the standard library has no such function");
+        let faults = with_every_class(&view.faults);
         for (name, value) in [
             ("runs", cel::to_value(&view.runs)),
             ("ledger", cel::to_value(&view.ledger)),
             ("time", cel::to_value(view.time)),
-            ("faults", cel::to_value(&view.faults)),
+            ("faults", cel::to_value(&faults)),
         ] {
             let value = value.expect("a view has only text keys, so it has a value");
             context.add_variable_from_value(name, value);
@@ -121,10 +140,23 @@ impl Facts<'_> {
     }
 }
 
+/// A class that is off in a run struck 0 times.
+fn with_every_class(faults: &FaultsView) -> FaultsView {
+    let mut faults = faults.clone();
+    let kernel = FaultClass::ALL.iter().map(|class| class.name());
+    for name in kernel.chain(ClusterFault::ALL.iter().map(|fault| fault.name())) {
+        faults.by_class.entry(name.to_owned()).or_default();
+    }
+    faults
+}
+
 /// The sum of a list of numbers.
 fn sum(This(list): This<Value>) -> Result<Value, ExecutionError> {
     let Value::List(items) = list else {
-        return Err(ExecutionError::function_error("sum", "it takes a list of numbers"));
+        return Err(ExecutionError::function_error(
+            "sum",
+            "it takes a list of numbers",
+        ));
     };
     let (mut whole, mut parts, mut any_parts) = (0_i64, 0.0, false);
     for item in items.iter() {
@@ -140,9 +172,16 @@ fn sum(This(list): This<Value>) -> Result<Value, ExecutionError> {
             }
         }
     }
-    #[expect(clippy::cast_precision_loss, reason = "the sum of a mixed list is approximate")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "the sum of a mixed list is approximate"
+    )]
     let mixed = whole as f64 + parts;
-    Ok(if any_parts { Value::Float(mixed) } else { Value::Int(whole) })
+    Ok(if any_parts {
+        Value::Float(mixed)
+    } else {
+        Value::Int(whole)
+    })
 }
 
 fn explained(error: &ExecutionError) -> String {
@@ -169,7 +208,10 @@ fn shown(value: &Value) -> String {
             format!("[{}]", items.join(", "))
         }
         Value::Map(map) => {
-            let entries = map.map.iter().map(|(key, value)| format!("{key}: {}", shown(value)));
+            let entries = map
+                .map
+                .iter()
+                .map(|(key, value)| format!("{key}: {}", shown(value)));
             let mut entries: Vec<_> = entries.collect();
             entries.sort();
             entries.truncate(8);
@@ -188,17 +230,29 @@ fn syntax(source: &str, errors: &cel::ParseErrors) -> Vec<CelMistake> {
         let (line, column) = error.pos;
         let line = usize::try_from(line).unwrap_or(1).max(1);
         let column = usize::try_from(column).unwrap_or(1).max(1);
-        let before: usize = source.split_inclusive('\n').take(line - 1).map(str::len).sum();
+        let before: usize = source
+            .split_inclusive('\n')
+            .take(line - 1)
+            .map(str::len)
+            .sum();
         let start = (before + column - 1).min(source.len());
         let message = format!("the expression does not parse: {}", error.msg);
-        CelMistake { message, help: None, span: start..(start + 1).min(source.len()) }
+        CelMistake {
+            message,
+            help: None,
+            span: start..(start + 1).min(source.len()),
+        }
     });
     let mut mistakes: Vec<_> = mistakes.collect();
     // The parser goes on after an error; what it says then seldom helps.
     mistakes.truncate(1);
     if mistakes.is_empty() {
         let message = "the expression does not parse".to_owned();
-        mistakes.push(CelMistake { message, help: None, span: 0..source.len() });
+        mistakes.push(CelMistake {
+            message,
+            help: None,
+            span: 0..source.len(),
+        });
     }
     mistakes
 }

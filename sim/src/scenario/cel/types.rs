@@ -180,7 +180,10 @@ const TIME: Shape = Shape {
 
 const FAULTS: Shape = Shape {
     name: "faults",
-    fields: &[FieldDoc::new("total", Known::Int), FieldDoc::new("by_class", Known::Map(&Known::Int))],
+    fields: &[
+        FieldDoc::new("total", Known::Int),
+        FieldDoc::new("by_class", Known::Map(&Known::Int)),
+    ],
 };
 
 /// The functions and macros that expressions may use.

@@ -117,7 +117,10 @@ fn every_mistake_names_its_place_and_the_mend() {
         ("build = \"v1\"", "build = \"v3\""),
         ("store = \"memory\"", "store = \"memmory\""),
         ("start = 2028-02-28T23:59:00Z", "start = \"today\""),
-        ("start = 2028-02-28T23:59:00Z", "start = 2028-02-28T23:59:00+01:00"),
+        (
+            "start = 2028-02-28T23:59:00Z",
+            "start = 2028-02-28T23:59:00+01:00",
+        ),
         ("storm = \"10m\"", "storm = 600"),
         ("storm = \"10m\"", "storm = \"10 minutes\""),
         ("type = \"orderFulfillment\"", "type = \"orderFulfilment\""),
@@ -148,8 +151,14 @@ fn every_mistake_names_its_place_and_the_mend() {
         ("runs.all(", "runs.all("),
         ("faults.total > 0", "faults.total"),
         ("faults.total > 0", "faults.total >"),
-        ("[[expect]]", "[services.payment]\nlatency = \"1s\"\n\n[[expect]]"),
-        ("[world]", "invariants = [\"no-refund-without-change\"]\n\n[world]"),
+        (
+            "[[expect]]",
+            "[services.payment]\nlatency = \"1s\"\n\n[[expect]]",
+        ),
+        (
+            "[world]",
+            "invariants = [\"no-refund-without-change\"]\n\n[world]",
+        ),
     ];
     let mut told = Vec::new();
     for (from, to) in mutations {
@@ -160,7 +169,10 @@ fn every_mistake_names_its_place_and_the_mend() {
             true => GOOD.replacen(from, to, 1),
             false => GOOD.replacen("attempts = 3", &format!("{to} = 2"), 1),
         };
-        told.push(format!("{from} -> {to}\n    {}", refused(&text).replace('\n', "\n    ")));
+        told.push(format!(
+            "{from} -> {to}\n    {}",
+            refused(&text).replace('\n', "\n    ")
+        ));
     }
     insta::assert_snapshot!(told.join("\n"));
 }
@@ -171,17 +183,27 @@ fn a_mistake_is_shown_where_it_stands() {
     let mistakes = load("bad.toml", &text).expect_err("there is no such field");
     let handler = miette::NarratableReportHandler::new();
     let mut shown = String::new();
-    handler.render_report(&mut shown, &mistakes.0[0]).expect("writing to a string does not fail");
+    handler
+        .render_report(&mut shown, &mistakes.0[0])
+        .expect("writing to a string does not fail");
     insta::assert_snapshot!(shown);
 }
 
 #[test]
 fn deep_nesting_is_refused() {
-    let deep = format!("schema = 1\ninput = {}1{}", "[".repeat(10_000), "]".repeat(10_000));
+    let deep = format!(
+        "schema = 1\ninput = {}1{}",
+        "[".repeat(10_000),
+        "]".repeat(10_000)
+    );
     assert!(refused(&deep).contains("not TOML"), "{}", refused(&deep));
     let parens = format!("{}true{}", "(".repeat(5_000), ")".repeat(5_000));
     let text = GOOD.replacen("faults.total > 0", &parens, 1);
-    assert!(refused(&text).contains("does not parse"), "{}", refused(&text));
+    assert!(
+        refused(&text).contains("does not parse"),
+        "{}",
+        refused(&text)
+    );
 }
 
 proptest! {

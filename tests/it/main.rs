@@ -1,0 +1,4 @@
+//! Tests of the whole program and of the repository itself.
+
+mod cli;
+mod tidy;
