@@ -39,7 +39,6 @@ use steadfast_proto::temporal::api::{
 use crate::{
     command::ScheduleActivity,
     commands::bad,
-    deadline::TimeoutKind,
     effect::{ActivityTaskReply, Rejection, Reply, ReplyTo},
     history::{ScheduledActivity, proto_duration},
     ids::{ActivityId, EventId, RequestId},
@@ -130,10 +129,10 @@ fn earliest(
     b: Option<(Timestamp, TimeoutType)>,
 ) -> Option<(Timestamp, TimeoutType)> {
     match (a, b) {
-        // At the same time the attempt's end comes first. temporal: timer_sequence.go, the order of timer types.
+        // At the same time an attempt's end comes first. temporal: timer_sequence.go, the order of timer types.
         (Some(a), Some(b)) => {
-            let order = |it: (Timestamp, TimeoutType)| (it.0, TimeoutKind::of(it.1));
-            Some(if order(b) < order(a) { b } else { a })
+            let sooner = b.0 < a.0 || b.0 == a.0 && b.1 == TimeoutType::StartToClose;
+            Some(if sooner { b } else { a })
         }
         (a, b) => a.or(b),
     }

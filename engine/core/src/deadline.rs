@@ -45,7 +45,7 @@ pub enum TimeoutKind {
 }
 
 impl TimeoutKind {
-    pub(crate) fn of(wire: TimeoutType) -> Self {
+    fn of(wire: TimeoutType) -> Self {
         match wire {
             TimeoutType::StartToClose | TimeoutType::Unspecified => Self::StartToClose,
             TimeoutType::ScheduleToStart => Self::ScheduleToStart,
