@@ -68,7 +68,6 @@ impl Summary {
         let declared: Vec<_> = expectations.chain(&scenario.invariants).collect();
         for (kind, counts, all) in [
             ("check", &coverage.checks, false),
-            ("fault", &coverage.faults, true),
             ("operation", &coverage.operations, true),
         ] {
             for name in idle(counts).filter(|name| all || declared.iter().any(|it| it == name)) {
@@ -77,14 +76,16 @@ impl Summary {
         }
     }
 
-    /// Notes which checkers never had something to check in any scenario, if enough seeds of all of
-    /// them ran. In one scenario they need not: not every scenario asks queries.
+    /// Notes which checkers never had something to check and which faults never struck in any
+    /// scenario, if enough seeds of all of them ran. In one scenario they need not: not every
+    /// scenario asks queries, and a write is torn only by a power cut at just that instant.
     pub(crate) fn note_idle_checkers(&mut self) {
         if self.few {
             return;
         }
         let idle: Vec<_> = idle(&self.coverage.checks)
             .map(|name| format!("checker {name}"))
+            .chain(idle(&self.coverage.faults).map(|name| format!("fault {name}")))
             .collect();
         for what in idle {
             self.never(what);
