@@ -51,8 +51,11 @@ pub(super) fn run(context: &Context<'_>, json: bool) -> Result<Exit, Problem> {
                 .console
                 .line(&format!("{gap}{BOLD}{}{BOLD:#}", plural(kind)))?;
         }
-        let line = format!("  {:32} {DIM}{}{DIM:#}", item.name, item.about);
-        context.console.line(line.trim_end())?;
+        let line = match item.about.as_str() {
+            "" => format!("  {}", item.name),
+            about => format!("  {:32} {DIM}{about}{DIM:#}", item.name),
+        };
+        context.console.line(&line)?;
     }
     Ok(Exit::Passed)
 }
@@ -68,11 +71,11 @@ fn items(context: &Context<'_>) -> Result<Vec<Item>, Problem> {
     let suite = context.suite;
     let mut items = Vec::new();
     for target in registered(suite)? {
-        let about = target.scenario.description;
+        let words: Vec<_> = target.scenario.description.split_whitespace().collect();
         let more = json!({ "file": target.scenario.file });
         items.push(Item {
             more,
-            ..Item::new("scenario", target.handle, about.trim())
+            ..Item::new("scenario", target.handle, words.join(" "))
         });
     }
     for (build, registry) in suite.builds() {

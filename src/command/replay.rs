@@ -1,5 +1,6 @@
 //! `steadfast replay`: exported histories against the registered workflows.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -111,10 +112,11 @@ fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Problem> {
     let mut files = Vec::new();
     for path in paths {
         if path.is_dir() {
-            let found = files_in(path, "json")?;
+            let mut found = files_in(path, "json")?;
+            found.retain(|file| !is_something_else(file));
             if found.is_empty() {
                 return Err(Problem::user(format!(
-                    "there is no *.json in {}",
+                    "there is no history in {}",
                     path.display()
                 )));
             }
@@ -126,17 +128,20 @@ fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Problem> {
     Ok(files)
 }
 
+/// Whether a file that was found in a folder is a whole JSON object of another kind, for example an
+/// index of the histories. What is broken is not something else.
+fn is_something_else(file: &Path) -> bool {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    let document: Result<BTreeMap<String, serde::de::IgnoredAny>, _> = serde_json::from_str(&text);
+    document.is_ok_and(|fields| !fields.contains_key("events"))
+}
+
 /// Some build made the history, so one of them must follow it.
 fn replay(builds: &[(&str, &Registry)], file: &Path) -> Result<Replayed, Problem> {
     let text = read_text(file, MOST_BYTES)?;
     let history = match history_from_json(&text) {
         Ok(history) => history,
-        Err(error) => {
-            let help = error
-                .help()
-                .map_or_else(String::new, |help| format!(" ({help})"));
-            return Ok(Replayed::Unusable(format!("{error}{help}")));
-        }
+        Err(error) => return Ok(Replayed::Unusable(error.to_string())),
     };
     let mut worst = Replayed::Unusable("no workflow is registered".to_owned());
     for (build, registry) in builds {

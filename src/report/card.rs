@@ -55,14 +55,20 @@ pub(crate) fn card(report: &RunReport, again: &str, files: Option<&Artefacts>) -
     out
 }
 
-/// With a capital letter and a full stop.
+/// With a capital letter, unless it begins with an id, and a full stop.
 fn sentence(message: &str) -> String {
+    let word = message.split(' ').next().unwrap_or_default();
+    let is_id = word.contains(|c: char| !c.is_alphabetic());
     let mut chars = message.chars();
     let first = chars
         .next()
         .map(|c| c.to_uppercase().to_string())
         .unwrap_or_default();
-    let text = format!("{first}{}", chars.as_str());
+    let text = if is_id {
+        message.to_owned()
+    } else {
+        format!("{first}{}", chars.as_str())
+    };
     if text.ends_with(['.', '!', '?', ')']) {
         text
     } else {

@@ -58,7 +58,7 @@ struct Names<'s> {
 fn read(names: &Names<'_>, file: &str, text: &str) -> Result<Scenario, Mistakes> {
     let mut log = Log::new(file, text);
     let (document, errors) = DeTable::parse_recoverable(text);
-    for error in errors {
+    if let Some(error) = errors.first() {
         let span = error.span().unwrap_or(0..0);
         log.wrong(
             span,
