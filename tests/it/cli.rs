@@ -49,7 +49,7 @@ fn histories() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/histories")
 }
 
-/// The smallest real history that replays.
+/// A real history that replays.
 fn history() -> String {
     fs::read_to_string(histories().join("order-completed.json")).expect("it is there")
 }
