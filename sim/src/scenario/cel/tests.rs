@@ -65,7 +65,6 @@ fn true_expressions_are_true() {
         "ledger.entries.filter(e, e.kind == 'forward').size() == 1",
         "time.elapsed > 3 && time.elapsed == time.storm + time.calm",
         "faults.total >= 1 && faults.by_class['crash'] == 4",
-        "max(1, 12) == 12",
         "runs[0].status in ['completed', 'failed']",
         "runs[0].workflow_id.startsWith('order-') && runs[0].workflow_id.matches('[0-9]$')",
         "faults.total > 0 ? runs.size() > 0 : true",
