@@ -294,10 +294,6 @@ impl Checker<'_> {
             ("string", false, [_]) => Type::String,
             ("int", false, [_]) => Type::Int,
             ("double", false, [_]) => Type::Double,
-            ("max" | "min", false, [Type::List(of)]) => (**of).clone(),
-            ("max" | "min", false, [first, rest @ ..]) => {
-                rest.iter().fold(first.clone(), Type::join)
-            }
             ("sum", _, [Type::List(of)]) => match &**of {
                 Type::Int => Type::Int,
                 Type::Double => Type::Double,

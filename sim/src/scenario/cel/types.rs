@@ -199,8 +199,6 @@ pub const FUNCTIONS: &[&str] = &[
     "int",
     "map",
     "matches",
-    "max",
-    "min",
     "size",
     "startsWith",
     "string",
