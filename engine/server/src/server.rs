@@ -16,7 +16,11 @@ use steadfast_proto::{
 };
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 use tokio_stream::wrappers::TcpListenerStream;
-use tonic::{codec::CompressionEncoding, service::Routes, transport};
+use tonic::{
+    codec::CompressionEncoding,
+    service::Routes,
+    transport::{self, Certificate, Identity, ServerTlsConfig},
+};
 use tonic_health::server::HealthReporter;
 
 use crate::{
@@ -56,6 +60,9 @@ pub enum ServeError {
         /// Why.
         why: Rejection,
     },
+    /// The certificates cannot be used.
+    #[error("the certificates cannot be used: {0}")]
+    Tls(#[source] transport::Error),
     /// What reflection serves does not decode: our bug.
     #[error("reflection: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
@@ -105,11 +112,13 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
                 .map(drop)
                 .unwrap_or_default();
         };
-        let serving = transport::Server::builder()
+        let serving = builder(&config)?
             .tcp_nodelay(true)
             .http2_keepalive_interval(Some(KEEPALIVE))
             .max_concurrent_streams(STREAMS)
-            .layer(Around)
+            .layer(Around {
+                keys: config.keys.clone(),
+            })
             .add_routes(routes.clone())
             .serve_with_incoming_shutdown(TcpListenerStream::new(listener), ends);
         tasks.spawn(serving);
@@ -122,6 +131,19 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
         tasks,
         health,
     })
+}
+
+fn builder(config: &Config) -> Result<transport::Server, ServeError> {
+    let Some(tls) = &config.tls else {
+        return Ok(transport::Server::builder());
+    };
+    let mut with = ServerTlsConfig::new().identity(Identity::from_pem(&tls.certificate, &tls.key));
+    if let Some(client_ca) = &tls.client_ca {
+        with = with.client_ca_root(Certificate::from_pem(client_ca));
+    }
+    transport::Server::builder()
+        .tls_config(with)
+        .map_err(ServeError::Tls)
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {

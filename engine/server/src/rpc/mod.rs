@@ -20,6 +20,7 @@ use steadfast_core::{MatchingInput, Rejection, ReplyTo, Request, ids::RequestId}
 use tonic::Status;
 
 use crate::{
+    access,
     engine::{Answer, Ask, Engine},
     status::status,
 };
@@ -47,6 +48,7 @@ impl Frontend {
     /// The same for a caller who has a number already.
     async fn ask_as(&self, to: ReplyTo, request: Result<Request, Rejection>) -> Called<Answer> {
         let request = request.map_err(status)?;
+        access::check(request.key().namespace.as_str()).map_err(status)?;
         self.engine
             .ask(to, Ask::Shard(request))
             .await
@@ -67,6 +69,7 @@ impl Frontend {
     }
 
     fn namespace(&self, name: &str) -> Called<()> {
+        access::check(name).map_err(status)?;
         self.engine.check_namespace(name).map_err(status)
     }
 

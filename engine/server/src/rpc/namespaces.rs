@@ -20,7 +20,7 @@ use steadfast_proto::temporal::api::{
 use tonic::Request;
 
 use super::{Called, Frontend};
-use crate::status::status;
+use crate::{access, status::status};
 
 impl Frontend {
     pub(super) async fn register_namespace(
@@ -38,6 +38,8 @@ impl Frontend {
         let body = request.into_inner();
         if body.id.is_empty() {
             self.namespace(&body.namespace)?;
+        } else {
+            access::check_everything().map_err(status)?;
         }
         match wire::describe(&body, &self.engine.registry()) {
             // Where any name is a namespace, one that nobody registered has nothing that could be told.
@@ -52,6 +54,7 @@ impl Frontend {
         &self,
         request: Request<ListNamespacesRequest>,
     ) -> Called<ListNamespacesResponse> {
+        access::check_everything().map_err(status)?;
         wire::list(&request.into_inner(), &self.engine.registry()).map_err(status)
     }
 

@@ -1,5 +1,6 @@
 //! The server on a loopback socket, driven by a client of the published API.
 
+mod access;
 mod basics;
 mod client;
 mod durable;
