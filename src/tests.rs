@@ -114,6 +114,11 @@ fn suite(names: &[&str]) -> Suite {
     })
 }
 
+#[expect(
+    unreachable_pub,
+    clippy::unused_async,
+    reason = "what the official macros want"
+)]
 mod empty {
     use temporalio_workflow::{WorkflowContext, WorkflowResult, workflow, workflow_methods};
 

@@ -199,7 +199,6 @@ impl Tx<'_> {
                 priority: command.priority,
                 #[expect(deprecated, reason = "deprecated for users, not for SDKs")]
                 use_workflow_build_id: command.use_workflow_build_id,
-                ..ActivityTaskScheduledEventAttributes::default()
             },
             trimmings,
         );
@@ -248,11 +247,10 @@ impl Tx<'_> {
             .get(&scheduled)
             .is_some_and(|a| a.started.is_none());
         if waiting {
-            let not_started = Payload::json("ACTIVITY_ID_NOT_STARTED").expect("a string");
             self.record(Record::Activity(scheduled, None));
             self.buffer(ActivityTaskCanceledEventAttributes {
                 details: Some(Payloads {
-                    payloads: vec![not_started],
+                    payloads: vec![not_started()],
                 }),
                 latest_cancel_requested_event_id: requested.0,
                 scheduled_event_id: scheduled.0,
@@ -611,6 +609,11 @@ impl Tx<'_> {
         }
         (due, next)
     }
+}
+
+/// What a canceled activity that nobody had started says of itself.
+fn not_started() -> Payload {
+    Payload::json("ACTIVITY_ID_NOT_STARTED").expect("a string")
 }
 
 fn stale_activity() -> Rejection {

@@ -398,7 +398,7 @@ impl Tx<'_> {
             workflow_run_timeout: given(request.run_timeout),
             workflow_task_timeout: Some(duration_to_proto(request.task_timeout)),
             first_execution_run_id: run_id.clone(),
-            original_execution_run_id: run_id.clone(),
+            original_execution_run_id: run_id,
             initiator: schedule
                 .map_or(Initiator::Unspecified, |_| Initiator::CronSchedule)
                 .into(),
@@ -448,6 +448,7 @@ fn continued_attributes(
         backoff_start_interval: next.first_workflow_task_backoff,
         // Only the next run knows better than the command.
         initiator: command.initiator,
+        #[expect(deprecated, reason = "deprecated for users, not for SDKs")]
         failure: command.failure,
         last_completion_result: command.last_result,
         header: command.header,

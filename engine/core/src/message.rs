@@ -268,6 +268,10 @@ pub struct ChildClosed {
 
 /// How a child's chain ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one per child, inside a boxed message"
+)]
 pub enum ChildOutcome {
     /// With a result.
     Completed(Option<Proto<Payloads>>),

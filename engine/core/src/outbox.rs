@@ -76,7 +76,13 @@ impl Step<'_> {
                     links: Vec::new(),
                     sender: Some(item.from.clone()),
                 };
-                return self.deliver_signal(loaded, run_id.as_ref(), *child_only, signal);
+                return self.deliver_signal(
+                    loaded,
+                    &item.from,
+                    run_id.as_ref(),
+                    *child_only,
+                    signal,
+                );
             }
             OutboxWork::CancelExternal {
                 run_id,
@@ -162,15 +168,15 @@ impl Step<'_> {
     fn deliver_signal(
         &mut self,
         loaded: &mut Loaded,
+        sender: &RunKey,
         run_id: Option<&RunId>,
         child_only: bool,
         signal: Signal,
     ) -> Option<OutboxResult> {
-        let sender = signal.sender.clone().expect("another execution sends it");
         if taken_before(loaded, &signal.request_id) {
             return Some(OutboxResult::Done);
         }
-        let Some(target) = self.target(loaded, run_id, child_only, &sender) else {
+        let Some(target) = self.target(loaded, run_id, child_only, sender) else {
             return Some(OutboxResult::NotFound);
         };
         let mut tx = self.open(loaded, &target);

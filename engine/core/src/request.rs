@@ -303,6 +303,10 @@ impl ActivityTarget {
 
 /// What is said about an attempt.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one per request, taken apart at once"
+)]
 pub enum ActivityAction {
     /// It completed.
     Complete(Option<Payloads>),

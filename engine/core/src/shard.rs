@@ -561,7 +561,7 @@ fn outbox_messages(
 ) -> Vec<(Address, Message)> {
     let mut messages = Vec::new();
     for run in execution.runs.values() {
-        for (number, _) in &run.outbox {
+        for number in run.outbox.keys() {
             messages.extend(outbox_message(key, run, *number, shards));
         }
     }

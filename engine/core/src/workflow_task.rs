@@ -454,13 +454,12 @@ impl Tx<'_> {
         let same_run = self.run.run_id == request.token.run.run_id;
         let wanted = same_run && (forced || !self.run.buffered.is_empty());
         let heartbeat = request.force_new_task && request.commands.is_empty();
-        Ok((self.run.is_open() && wanted).then(|| {
-            if heartbeat {
-                task.original_scheduled_time
-            } else {
-                self.now
-            }
-        }))
+        let original = if heartbeat {
+            task.original_scheduled_time
+        } else {
+            self.now
+        };
+        Ok((self.run.is_open() && wanted).then_some(original))
     }
 
     fn write_completion(&mut self, task: &WorkflowTask, request: &CompleteWorkflowTask) -> EventId {
@@ -480,6 +479,7 @@ impl Tx<'_> {
             scheduled_event_id: task.scheduled.0,
             started_event_id: start.event.0,
             identity: request.identity.clone(),
+            #[expect(deprecated, reason = "deprecated for users, not for SDKs")]
             binary_checksum: request.binary_checksum.clone(),
             sdk_metadata: request.sdk_metadata.clone(),
             ..WorkflowTaskCompletedEventAttributes::default()

@@ -1,7 +1,7 @@
 //! Bugs of a kind that authors of workflows and services make, planted on purpose: each must be caught by the checker
 //! that it names.
 
-mod ambient;
+pub mod ambient;
 mod careless;
 
 use steadfast_sim::{

@@ -94,7 +94,7 @@ impl Default for RunFacts {
 
 /// A record that has just become true, decoded if it is an event.
 #[derive(Debug)]
-pub enum Fact<'a> {
+pub(crate) enum Fact<'a> {
     /// The history has grown.
     Event(&'a HistoryEvent),
     /// Something beside the history has changed.
@@ -194,7 +194,7 @@ impl RunFacts {
 
 /// How an event closes its run, if it does.
 #[must_use]
-pub fn closes(attributes: &Attributes) -> Option<Status> {
+pub(crate) fn closes(attributes: &Attributes) -> Option<Status> {
     use Attributes as A;
     match attributes {
         A::WorkflowExecutionCompletedEventAttributes(_) => Some(Status::Completed),

@@ -17,9 +17,9 @@ use crate::kernel::Time;
 
 /// See the module documentation.
 #[derive(Debug)]
-pub struct HistoryGrammar {
+pub(crate) struct HistoryGrammar {
     /// Its count and findings.
-    pub tally: Tally,
+    pub(crate) tally: Tally,
     runs: BTreeMap<RunKey, Sentence>,
 }
 
@@ -322,7 +322,7 @@ fn require(holds: bool, say: impl FnOnce() -> String) -> Result<(), String> {
 
 impl HistoryGrammar {
     /// The history of a run has grown.
-    pub fn event(&mut self, at: Time, run: &RunKey, event: &HistoryEvent) {
+    pub(crate) fn event(&mut self, at: Time, run: &RunKey, event: &HistoryEvent) {
         let Self { tally, runs } = self;
         if !runs.contains_key(run) {
             runs.insert(run.clone(), Sentence::default());

@@ -13,9 +13,9 @@ use crate::{
 
 /// See the module documentation.
 #[derive(Debug)]
-pub struct Queries {
+pub(crate) struct Queries {
     /// Its count and findings.
-    pub tally: Tally,
+    pub(crate) tally: Tally,
     acknowledged: BTreeMap<ExecutionKey, Vec<String>>,
     asked: BTreeMap<u64, Question>,
 }
@@ -40,7 +40,7 @@ impl Default for Queries {
 
 impl Queries {
     /// A caller has got a positive answer.
-    pub fn acknowledged(&mut self, rpc: &Rpc, answer: &Answer) {
+    pub(crate) fn acknowledged(&mut self, rpc: &Rpc, answer: &Answer) {
         if let (Rpc::Signal(body), Answer::Signal(_)) = (rpc, answer) {
             let id = body
                 .workflow_execution
@@ -55,7 +55,7 @@ impl Queries {
     }
 
     /// A client is about to ask. A repeated question counts from its last asking.
-    pub fn asked(&mut self, id: u64, key: &ExecutionKey) {
+    pub(crate) fn asked(&mut self, id: u64, key: &ExecutionKey) {
         let signals = self.acknowledged.get(key).map_or(0, Vec::len);
         let question = Question {
             key: key.clone(),
@@ -66,14 +66,14 @@ impl Queries {
     }
 
     /// A worker answers from this state.
-    pub fn seen(&mut self, id: u64, run: &RunKey, upto: i64) {
+    pub(crate) fn seen(&mut self, id: u64, run: &RunKey, upto: i64) {
         if let Some(question) = self.asked.get_mut(&id) {
             question.seen.push((run.clone(), upto));
         }
     }
 
     /// The client has got an answer. Which of several workers' it is cannot be told: the best one counts.
-    pub fn answered(&mut self, at: Time, facts: &Facts, id: u64) {
+    pub(crate) fn answered(&mut self, at: Time, facts: &Facts, id: u64) {
         let Some(question) = self.asked.remove(&id) else {
             return;
         };

@@ -15,16 +15,16 @@ use crate::kernel::Time;
 
 /// See the module documentation.
 #[derive(Debug)]
-pub struct ReplayEquivalence {
+pub(crate) struct ReplayEquivalence {
     /// Its count and findings.
-    pub tally: Tally,
+    pub(crate) tally: Tally,
     builds: Vec<Rc<Registry>>,
 }
 
 impl ReplayEquivalence {
     /// For workers that run these builds of the workflow code.
     #[must_use]
-    pub fn new(builds: Vec<Rc<Registry>>) -> Self {
+    pub(crate) fn new(builds: Vec<Rc<Registry>>) -> Self {
         Self {
             tally: Tally::new("replay-equivalence"),
             builds,
@@ -32,7 +32,7 @@ impl ReplayEquivalence {
     }
 
     /// A worker has answered a workflow task; the digest is of all commands of the run so far.
-    pub fn task_done(
+    pub(crate) fn task_done(
         &mut self,
         at: Time,
         facts: &Facts,
@@ -66,7 +66,7 @@ impl ReplayEquivalence {
     }
 
     /// A worker says that code and history differ.
-    pub fn nondeterminism(&mut self, at: Time, run: &RunKey, what: &str) {
+    pub(crate) fn nondeterminism(&mut self, at: Time, run: &RunKey, what: &str) {
         self.tally
             .check(at, false, || format!("{}: {what}", named(run)));
     }

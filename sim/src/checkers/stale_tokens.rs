@@ -13,9 +13,9 @@ use crate::{cluster::wire::Rpc, kernel::Time};
 
 /// See the module documentation.
 #[derive(Debug)]
-pub struct StaleTokens {
+pub(crate) struct StaleTokens {
     /// Its count and findings.
-    pub tally: Tally,
+    pub(crate) tally: Tally,
     accepted: BTreeSet<(TaskKind, RunKey, EventId, u32)>,
 }
 
@@ -41,7 +41,7 @@ enum Ending {
 
 impl StaleTokens {
     /// The engine lets an answer go.
-    pub fn replied(
+    pub(crate) fn replied(
         &mut self,
         at: Time,
         facts: &Facts,

@@ -15,9 +15,9 @@ use crate::{cluster::wire::Rpc, kernel::Time};
 
 /// See the module documentation.
 #[derive(Debug)]
-pub struct Undurable {
+pub(crate) struct Undurable {
     /// Its count and findings.
-    pub tally: Tally,
+    pub(crate) tally: Tally,
 }
 
 impl Default for Undurable {
@@ -30,7 +30,7 @@ impl Default for Undurable {
 
 impl Undurable {
     /// The engine lets an answer go.
-    pub fn replied(
+    pub(crate) fn replied(
         &mut self,
         at: Time,
         facts: &Facts,

@@ -42,8 +42,11 @@ pub(crate) struct Cluster {
     pub(crate) progress: Progress,
     /// How often each operation is to be carried out, by its name.
     pub(crate) operations: BTreeMap<String, u64>,
-    services: Vec<(BTreeMap<String, i64>, Rc<RefCell<ServiceStore>>)>,
+    services: Vec<Opened>,
 }
+
+/// A service, and what it had on its accounts at first.
+type Opened = (BTreeMap<String, i64>, Rc<RefCell<ServiceStore>>);
 
 /// Numbers chosen for one run of a scenario.
 struct Draw<'a> {
@@ -186,14 +189,15 @@ impl Cluster {
 
         let activities = Rc::new(suite.activities().clone());
         let task_queues = Rc::new(scenario.world.task_queues.clone());
-        let deploys = scenario
-            .operations
-            .iter()
-            .filter_map(|operation| match &operation.kind {
-                OperationKind::Deploy { build, .. } => Some(build.as_str()),
-                _ => None,
-            });
-        let last_build = build_of(deploys.last().unwrap_or(&scenario.world.build));
+        let mut deploys =
+            scenario
+                .operations
+                .iter()
+                .filter_map(|operation| match &operation.kind {
+                    OperationKind::Deploy { build, .. } => Some(build.as_str()),
+                    _ => None,
+                });
+        let last_build = build_of(deploys.next_back().unwrap_or(&scenario.world.build));
         let mut deployed = Vec::new();
         for number in 1..=workers {
             let build = Rc::new(Cell::new(build_of(&scenario.world.build)));

@@ -33,7 +33,6 @@ crate::labels! { 64;
     pub(crate) WORKLOAD_COUNT = "workload.count";
     pub(crate) WORKLOAD_MOMENT = "workload.moment";
     pub(crate) WORKLOAD_WHETHER = "workload.whether";
-    pub(crate) SABOTAGE = "sabotage";
 }
 
 fn label(fault: ClusterFault) -> Label {

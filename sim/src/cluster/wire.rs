@@ -26,12 +26,14 @@ macro_rules! rpcs {
     ($($(#[$doc:meta])* $name:ident($request:ident) -> $answer:ident;)*) => {
         /// A request to the engine.
         #[derive(Clone, Debug, PartialEq)]
+        #[expect(clippy::large_enum_variant, reason = "one per call, in a box on the wire")]
         pub enum Rpc {
             $($(#[$doc])* $name(service::$request),)*
         }
 
         /// The engine's answer to the [`Rpc`] of the same name.
         #[derive(Clone, Debug, PartialEq)]
+        #[expect(clippy::large_enum_variant, reason = "one per call, in a box on the wire")]
         pub enum Answer {
             $($(#[$doc])* $name(service::$answer),)*
         }

@@ -292,6 +292,7 @@ fn start_child(
     sized(a.input.as_ref(), cause)?;
     let workflow_type = a.workflow_type.unwrap_or_default().name;
     Ok(CommandKind::StartChild(Box::new(StartChild {
+        #[expect(deprecated, reason = "deprecated for users, not for SDKs")]
         key: external_key(&a.namespace, &a.workflow_id, own, cause)?,
         workflow_type: id(&workflow_type, "WorkflowType", cause)?,
         task_queue: a.task_queue.unwrap_or_default().name.into(),
@@ -356,12 +357,14 @@ fn signal_external(
     sized(a.input.as_ref(), Cause::BadSignalInputSize)?;
     let execution = a.execution.unwrap_or_default();
     Ok(CommandKind::SignalExternal(Box::new(SignalExternal {
+        #[expect(deprecated, reason = "deprecated for users, not for SDKs")]
         key: external_key(&a.namespace, &execution.workflow_id, own, cause)?,
         run_id: external_run(&execution.run_id, cause)?,
         child_only: a.child_workflow_only,
         name: id(&a.signal_name, "SignalName", cause)?,
         input: a.input,
         header: a.header,
+        #[expect(deprecated, reason = "deprecated for users, not for SDKs")]
         control: a.control,
     })))
 }
@@ -372,11 +375,14 @@ fn cancel_external(
 ) -> Parsed<CommandKind> {
     let cause = Cause::BadRequestCancelExternalWorkflowExecutionAttributes;
     Ok(CommandKind::CancelExternal(Box::new(CancelExternal {
+        #[expect(deprecated, reason = "deprecated for users, not for SDKs")]
         key: external_key(&a.namespace, &a.workflow_id, own, cause)?,
+        #[expect(deprecated, reason = "deprecated for users, not for SDKs")]
         namespace: a.namespace,
         run_id: external_run(&a.run_id, cause)?,
         child_only: a.child_workflow_only,
         reason: a.reason,
+        #[expect(deprecated, reason = "deprecated for users, not for SDKs")]
         control: a.control,
     })))
 }

@@ -347,7 +347,6 @@ impl Script {
         self.request(parse::workflow_task_completed(request));
     }
 
-    #[expect(clippy::too_many_lines, reason = "a table of commands")]
     fn command(&self, verb: &str, words: &Words<'_>) -> Attributes {
         match verb {
             "activity" => commands::ScheduleActivityTaskCommandAttributes {
@@ -356,8 +355,7 @@ impl Script {
                 task_queue: queue("queue", TaskQueueKind::Normal),
                 start_to_close_timeout: words.time("stc").or_else(|| {
                     words
-                        .options
-                        .get("s2c")
+                        .time("s2c")
                         .is_none()
                         .then(|| duration_to_proto(Duration::from_secs(10)))
                 }),

@@ -196,10 +196,6 @@ impl World {
             .collect()
     }
 
-    pub(crate) fn current(&self, key: &ExecutionKey) -> Option<RunId> {
-        self.fold().get(key)?.current.clone()
-    }
-
     /// Lets time pass, stopping at every deadline on the way.
     pub(crate) fn advance(&mut self, by: Duration) {
         let end = Now {
