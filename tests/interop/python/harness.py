@@ -19,7 +19,7 @@ from seeds import SeedActivities
 from workflows import WORKFLOWS
 
 #: How long a case may take on a machine that is busy with other things.
-CASE_LIMIT_SECONDS = 180
+CASE_LIMIT_SECONDS = 300
 #: How long a condition is waited for that the case itself has brought about.
 EVENTUALLY_SECONDS = 60
 AT_ONCE = 8

@@ -25,6 +25,7 @@ from cases import (  # noqa: F401  (they register themselves)
 )
 from harness import Context, connect, run_all, seconds
 from seeds import SeedActivities
+from workflows import Survives
 
 
 async def main() -> int:
@@ -50,7 +51,7 @@ async def main() -> int:
     )
     if options.worker:
         await context.worker(
-            options.worker, sticky_queue_schedule_to_start_timeout=seconds(1)
+            options.worker, [Survives], sticky_queue_schedule_to_start_timeout=seconds(1)
         ).run()
         return 0
     async with context.worker(context.queue):

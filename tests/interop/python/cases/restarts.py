@@ -12,7 +12,7 @@ from workflows import Steps, Survives
 async def worker_restart(c: Context) -> None:
     """A worker stops in the middle, a signal comes while there is none, and another goes on."""
     queue = c.id("restart-queue")
-    async with c.worker(queue, identity="before"):
+    async with c.worker(queue, [Steps], identity="before"):
         handle = await c.start(Steps.run, id="restart", task_queue=queue)
 
         async def stepped() -> bool:
@@ -20,7 +20,7 @@ async def worker_restart(c: Context) -> None:
 
         await eventually(stepped, "the first step")
     await handle.signal(Steps.put, "meanwhile")
-    async with c.worker(queue, identity="after"):
+    async with c.worker(queue, [Steps], identity="after"):
         equal(await handle.result(), ["first", "meanwhile", "last"], "result")
         equal(await handle.query(Steps.progress), ["first", "meanwhile", "last"], "query")
     check("WORKFLOW_TASK_FAILED" not in await events(handle), "no task failed")
@@ -53,7 +53,7 @@ async def worker_killed(c: Context) -> None:
     finally:
         doomed.kill()
         await doomed.wait()
-    async with c.worker(queue):
+    async with c.worker(queue, [Survives]):
         log = await handle.query(Survives.progress)
         equal(log[0], "first", "replayed for a query")
         equal(await handle.result(), ["first", "attempt 2 after before death"], "result")

@@ -8,9 +8,8 @@ from temporalio.worker import Worker
 
 from activities import ACTIVITIES
 from harness import Context, Skip, case, check, equal
-from seeds import WORKFLOWS as SEEDS
 from seeds import SeedActivities, SubscriptionTrial
-from workflows import WORKFLOWS, Mailbox, Patient
+from workflows import Mailbox, Patient, Timers
 
 
 async def environment(c: Context) -> WorkflowEnvironment:
@@ -18,7 +17,7 @@ async def environment(c: Context) -> WorkflowEnvironment:
         raise Skip("no test server was given")
     return await WorkflowEnvironment.start_time_skipping(
         test_server_existing_path=c.test_server,
-        test_server_startup_timeout=timedelta(seconds=60),
+        test_server_startup_timeout=timedelta(seconds=120),
     )
 
 
@@ -26,12 +25,12 @@ def worker(env: WorkflowEnvironment, seeds: SeedActivities) -> Worker:
     return Worker(
         env.client,
         task_queue="skips",
-        workflows=SEEDS + WORKFLOWS,
+        workflows=[SubscriptionTrial, Mailbox, Patient, Timers],
         activities=[*ACTIVITIES, *seeds.all()],
     )
 
 
-@case("time-skipping")
+@case("time-skipping", afterwards=True)
 async def time_skipping(c: Context) -> None:
     async with await environment(c) as env:
         seeds = SeedActivities(env.client)
@@ -48,7 +47,7 @@ async def time_skipping(c: Context) -> None:
             check(took >= timedelta(days=32), f"the clock of the server: {took}")
 
 
-@case("time-skipping-manual")
+@case("time-skipping-manual", afterwards=True)
 async def time_skipping_manual(c: Context) -> None:
     """Time goes on only as far as it is told to, while a workflow is being signalled."""
     async with await environment(c) as env:
