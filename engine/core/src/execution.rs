@@ -146,6 +146,7 @@ impl Run {
             }
             Record::ClosingAttempted(yes) => self.closing_attempted = *yes,
             Record::ChildBegun(yes) => self.begun = *yes,
+            Record::Row(_) => {}
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::{
     message::OutboxWork,
     request::StickyRequest,
     time::Timestamp,
+    visibility::RowChange,
     workflow_task::WorkflowTask,
 };
 
@@ -67,6 +68,8 @@ pub enum Record {
     ClosingAttempted(bool),
     /// The first workflow task of a child may be scheduled (its parent knows of it), or still waits.
     ChildBegun(bool),
+    /// What is known of the run without loading it is different now. No part of its state.
+    Row(Box<RowChange>),
 }
 
 /// What is known of a run at its creation and is not in its history.
