@@ -50,6 +50,10 @@ pub const MAX_DURATION: Duration = Duration::from_secs(250 * 365 * 24 * 3600);
 pub const RESEND_INTERVAL: Duration = Duration::from_secs(2);
 /// Executions that a shard keeps in memory before it evicts the longest idle.
 pub const MAX_LOADED_EXECUTIONS: usize = 100_000;
+/// Namespaces; one more is refused.
+pub const MAX_NAMESPACES: usize = 10_000;
+/// Search attributes that users add to one namespace; one more is refused.
+pub const MAX_SEARCH_ATTRIBUTES: usize = 500;
 /// Pollers waiting on one queue; one more is refused.
 pub const MAX_POLLERS: usize = 10_000;
 /// How long a worker may take to answer a query before its caller is told to ask again.
@@ -57,13 +61,10 @@ pub const QUERY_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a poll waits for a task. temporal: `matching.longPollExpirationInterval`.
 pub const LONG_POLL: Duration = Duration::from_secs(60);
 /// Search attributes of one request. temporal: `frontend.searchAttributesNumberOfKeysLimit`.
-pub const MAX_SEARCH_ATTRIBUTES: usize = 100;
+pub const MAX_REQUEST_SEARCH_ATTRIBUTES: usize = 100;
 /// Bytes of one search attribute's value. temporal: `frontend.searchAttributesSizeOfValueLimit`.
 pub const MAX_SEARCH_ATTRIBUTE_BYTES: usize = 2 * 1024;
 /// Bytes of all search attributes of one request. temporal: `frontend.searchAttributesTotalSizeLimit`.
 pub const MAX_SEARCH_ATTRIBUTES_BYTES: usize = 40 * 1024;
-/// Search attributes of one type that a namespace may have of its own; one more is refused. Temporal's SQL stores
-/// have room for 3 or 10.
-pub const MAX_CUSTOM_SEARCH_ATTRIBUTES: usize = 100;
 /// Rows of one page of a list. temporal: `frontend.visibilityMaxPageSize`.
 pub const MAX_VISIBILITY_PAGE: usize = 1_000;

@@ -19,7 +19,7 @@ use crate::{
     effect::Rejection,
     ids::Namespace,
     limits::{
-        MAX_SEARCH_ATTRIBUTE_BYTES, MAX_SEARCH_ATTRIBUTES, MAX_SEARCH_ATTRIBUTES_BYTES,
+        MAX_REQUEST_SEARCH_ATTRIBUTES, MAX_SEARCH_ATTRIBUTE_BYTES, MAX_SEARCH_ATTRIBUTES_BYTES,
     },
     request::{CommandError, Request, StartRequest},
 };
@@ -53,7 +53,47 @@ pub fn admit(request: &mut Request, types: &SearchAttributeTypes) -> Result<(), 
         | Request::History(_)
         | Request::FailWorkflowTask(_)
         | Request::Activity(_)
-        | Request::ResetStickiness(_) => Ok(()),
+        | Request::ResetStickiness(_)
+        | Request::Namespace(_) => Ok(()),
+    }
+}
+
+/// Whether [`admit`] has anything to look at.
+#[must_use]
+pub fn carries_attributes(request: &Request) -> bool {
+    match request {
+        Request::Start(start) | Request::SignalWithStart(start, _) => {
+            start.search_attributes.is_some()
+        }
+        Request::CompleteWorkflowTask(complete) => {
+            let mut commands = complete.commands.iter().flatten();
+            commands.any(|command| match &command.kind {
+                CommandKind::UpsertSearchAttributes(_) => true,
+                CommandKind::ContinueAsNew(next) => next.search_attributes.is_some(),
+                CommandKind::StartChild(child) => child.search_attributes.is_some(),
+                CommandKind::ScheduleActivity(_)
+                | CommandKind::CancelActivity { .. }
+                | CommandKind::StartTimer { .. }
+                | CommandKind::CancelTimer { .. }
+                | CommandKind::Complete(_)
+                | CommandKind::Fail(_)
+                | CommandKind::Cancel(_)
+                | CommandKind::SignalExternal(_)
+                | CommandKind::CancelExternal(_)
+                | CommandKind::RecordMarker(_)
+                | CommandKind::ModifyMemo(_) => false,
+            })
+        }
+        Request::Signal(_)
+        | Request::Cancel(_)
+        | Request::Terminate(_)
+        | Request::Query(_)
+        | Request::Describe(_)
+        | Request::History(_)
+        | Request::FailWorkflowTask(_)
+        | Request::Activity(_)
+        | Request::ResetStickiness(_)
+        | Request::Namespace(_) => false,
     }
 }
 
@@ -170,9 +210,9 @@ fn check_values(
     fields: &mut BTreeMap<String, Payload>,
     types: &SearchAttributeTypes,
 ) -> Result<(), String> {
-    if fields.len() > MAX_SEARCH_ATTRIBUTES {
+    if fields.len() > MAX_REQUEST_SEARCH_ATTRIBUTES {
         return Err(format!(
-            "number of search attributes {} exceeds limit {MAX_SEARCH_ATTRIBUTES}",
+            "number of search attributes {} exceeds limit {MAX_REQUEST_SEARCH_ATTRIBUTES}",
             fields.len()
         ));
     }

@@ -7,7 +7,7 @@ use chrono::{DateTime, SecondsFormat};
 use serde::{Deserialize, Serialize};
 use steadfast_proto::temporal::api::{common::v1::Payload, enums::v1::IndexedValueType};
 
-use crate::{limits::MAX_CUSTOM_SEARCH_ATTRIBUTES, time::Timestamp};
+use crate::time::Timestamp;
 
 /// What values an attribute has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -261,7 +261,7 @@ pub(crate) fn is_reserved(name: &str) -> bool {
 }
 
 /// The search attributes of a namespace: its own, beside those that every namespace has.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SearchAttributeTypes {
     custom: BTreeMap<String, AttributeType>,
 }
@@ -273,38 +273,6 @@ impl SearchAttributeTypes {
         let custom = custom.into_iter().filter(|(name, _)| !is_reserved(name));
         Self {
             custom: custom.collect(),
-        }
-    }
-
-    /// Adds attributes. One that exists stays as it is, also if its type is another one.
-    ///
-    /// # Errors
-    /// If there would be too many of a type; nothing is added then.
-    // temporal: service/frontend/operator_handler.go addSearchAttributesSQL: an alias that is in use is passed over.
-    pub fn add(
-        &mut self,
-        attributes: impl IntoIterator<Item = (String, AttributeType)>,
-    ) -> Result<(), String> {
-        let mut custom = self.custom.clone();
-        for (name, attribute_type) in attributes {
-            custom.entry(name).or_insert(attribute_type);
-        }
-        for attribute_type in AttributeType::ALL {
-            let count = custom.values().filter(|it| **it == attribute_type).count();
-            if count > MAX_CUSTOM_SEARCH_ATTRIBUTES {
-                return Err(format!(
-                    "Unable to create search attributes: cannot have more than {MAX_CUSTOM_SEARCH_ATTRIBUTES} search attribute of type {attribute_type}."
-                ));
-            }
-        }
-        self.custom = custom;
-        Ok(())
-    }
-
-    /// Removes attributes; unknown ones are passed over.
-    pub fn remove<'a>(&mut self, names: impl IntoIterator<Item = &'a str>) {
-        for name in names {
-            self.custom.remove(name);
         }
     }
 

@@ -31,7 +31,7 @@ pub mod request;
 mod row;
 mod syntax;
 
-pub use admit::admit;
+pub use admit::{admit, carries_attributes};
 pub use attribute::{
     AttributeType, SearchAttributeTypes, SystemAttribute, Value, ValueRef, from_payload, to_payload,
 };

@@ -1,7 +1,5 @@
-//! Adding, removing and listing the search attributes of a namespace.
-//!
-//! The registry of a namespace is kept with the namespace: these functions say what is asked, and
-//! [`SearchAttributeTypes::add`] and [`SearchAttributeTypes::remove`] do it.
+//! Adding, removing and listing the search attributes of a namespace: what may be asked. The registry itself is kept
+//! with the namespace.
 // temporal: service/frontend/operator_handler.go, AddSearchAttributes and its siblings.
 
 use steadfast_proto::temporal::api::operatorservice::v1::{
@@ -9,46 +7,20 @@ use steadfast_proto::temporal::api::operatorservice::v1::{
 };
 
 use super::attribute::{AttributeType, SearchAttributeTypes, is_reserved};
-use crate::{effect::Rejection, ids::Namespace, limits::MAX_ID_LENGTH};
-
-/// Attributes that a namespace is to have.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AddAttributes {
-    /// Which namespace.
-    pub namespace: Namespace,
-    /// Name and type of each.
-    pub attributes: Vec<(String, AttributeType)>,
-}
-
-/// Attributes that a namespace is to lose.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RemoveAttributes {
-    /// Which namespace.
-    pub namespace: Namespace,
-    /// Their names.
-    pub names: Vec<String>,
-}
+use crate::{effect::Rejection, limits::MAX_ID_LENGTH};
 
 fn invalid<T>(why: impl Into<String>) -> Result<T, Rejection> {
     Err(Rejection::InvalidArgument(why.into()))
 }
 
-fn namespace(name: &str) -> Result<Namespace, Rejection> {
-    if name.is_empty() {
-        return invalid("Namespace not set on request.");
-    }
-    Ok(name.into())
-}
-
-/// What is to be added.
+/// Whether such attributes may be added.
 ///
 /// # Errors
 /// InvalidArgument with Temporal's words for what is wrong.
-pub fn add_attributes(request: &AddSearchAttributesRequest) -> Result<AddAttributes, Rejection> {
+pub fn check_added(request: &AddSearchAttributesRequest) -> Result<(), Rejection> {
     if request.search_attributes.is_empty() {
         return invalid("SearchAttributes are not set on request.");
     }
-    let mut attributes = Vec::new();
     for (name, number) in &request.search_attributes {
         if is_reserved(name) {
             return invalid(format!("Search attribute {name} is reserved by system."));
@@ -58,41 +30,29 @@ pub fn add_attributes(request: &AddSearchAttributesRequest) -> Result<AddAttribu
                 "Search attribute name {name:?} is empty, too long, or has a backquote."
             ));
         }
-        let Some(attribute_type) = AttributeType::from_proto(*number) else {
+        if AttributeType::from_proto(*number).is_none() {
             return invalid(format!("Unknown search attribute type: {number}."));
-        };
-        attributes.push((name.clone(), attribute_type));
+        }
     }
-    Ok(AddAttributes {
-        namespace: namespace(&request.namespace)?,
-        attributes,
-    })
+    Ok(())
 }
 
-/// What is to be removed; names that the namespace does not have are passed over later.
+/// Whether attributes of these names may be removed.
 ///
 /// # Errors
 /// InvalidArgument with Temporal's words for what is wrong.
-pub fn remove_attributes(
-    request: &RemoveSearchAttributesRequest,
-) -> Result<RemoveAttributes, Rejection> {
+pub fn check_removed(request: &RemoveSearchAttributesRequest) -> Result<(), Rejection> {
     if request.search_attributes.is_empty() {
         return invalid("SearchAttributes are not set on request.");
     }
     let system = SearchAttributeTypes::system();
-    if let Some(name) = request
-        .search_attributes
-        .iter()
-        .find(|name| system.contains_key(*name))
-    {
-        return invalid(format!(
+    let mut names = request.search_attributes.iter();
+    match names.find(|name| system.contains_key(*name)) {
+        Some(name) => invalid(format!(
             "Unable to remove non-custom search attributes: {name}."
-        ));
+        )),
+        None => Ok(()),
     }
-    Ok(RemoveAttributes {
-        namespace: namespace(&request.namespace)?,
-        names: request.search_attributes.clone(),
-    })
 }
 
 /// All attributes of a namespace.

@@ -208,6 +208,7 @@ impl World {
                 | Record::OutboxDone(_)
                 | Record::ClosingAttempted(_)
                 | Record::ChildBegun(_)
+                | Record::Namespace(..)
                 | Record::Row(_) => None,
             })
             .collect()
