@@ -87,6 +87,8 @@ fn weather_out(
         begun: cluster.progress.begun(),
         unfinished: cluster.progress.unfinished(),
         accounts: accounts.clone(),
+        namespace: cluster.namespace.clone(),
+        rows: cluster.rows(),
     };
     let at = world.now();
     let time = TimeView {

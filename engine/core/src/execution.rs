@@ -153,6 +153,7 @@ impl Run {
             Record::ClosingAttempted(yes) => self.closing_attempted = *yes,
             Record::ChildBegun(yes) => self.begun = *yes,
             Record::Namespace(..) => unreachable!("it is of no run"),
+            Record::Row(_) => {}
         }
     }
 }

@@ -27,14 +27,17 @@ use steadfast_proto::temporal::api::{
         RequestCancelExternalWorkflowExecutionInitiatedEventAttributes,
         SignalExternalWorkflowExecutionInitiatedEventAttributes,
         StartChildWorkflowExecutionInitiatedEventAttributes,
-        WorkflowExecutionStartedEventAttributes, history_event::Attributes,
+        WorkflowExecutionStartedEventAttributes, WorkflowTaskCompletedEventAttributes,
+        history_event::Attributes,
     },
 };
 
 use crate::{
     ids::{ActivityId, EventId, RunId, TimerId},
+    limits::MAX_SEARCH_ATTRIBUTE_BYTES,
     policy::RetryPolicy,
     time::{Timestamp, duration_from_proto},
+    visibility::{AttributeType, BUILD_IDS, Value, from_payload, to_payload},
 };
 
 /// See the module documentation.
@@ -84,6 +87,10 @@ pub struct HistoryState {
     pub search_attributes: BTreeMap<String, Payload>,
     /// Memo, merged.
     pub memo: BTreeMap<String, Payload>,
+    /// Transactions so far, as far as the history tells: heartbeats and retries of activities leave no trace in it.
+    pub transitions: i64,
+    /// The build that completed the last workflow task; empty if it named none, `None` before the first.
+    pub last_build: Option<String>,
 }
 
 /// A pending activity as it was scheduled.
@@ -143,6 +150,8 @@ impl Default for HistoryState {
             signals: 0,
             search_attributes: BTreeMap::new(),
             memo: BTreeMap::new(),
+            transitions: 0,
+            last_build: None,
         }
     }
 }
@@ -212,6 +221,7 @@ impl HistoryState {
             .bytes
             .saturating_add(i64::try_from(len).unwrap_or(i64::MAX));
         if let Some(attributes) = &event.attributes {
+            self.transitions += i64::from(begins_transaction(attributes));
             self.apply_attributes(id, time, attributes);
         }
     }
@@ -229,6 +239,7 @@ impl HistoryState {
             A::WorkflowTaskCompletedEventAttributes(task) => {
                 self.previous_started = EventId(task.started_event_id);
                 self.last_completed_task = id;
+                self.note_build(task);
             }
             A::ActivityTaskScheduledEventAttributes(scheduled) => {
                 self.apply_scheduled(id, time, scheduled);
@@ -339,13 +350,44 @@ impl HistoryState {
 
     fn apply_start(&mut self, time: Timestamp, start: &WorkflowExecutionStartedEventAttributes) {
         self.start_time = time;
-        self.search_attributes = start
-            .search_attributes
-            .clone()
-            .unwrap_or_default()
-            .indexed_fields;
+        if let Some(attributes) = &start.search_attributes {
+            merge(&mut self.search_attributes, &attributes.indexed_fields);
+        }
         self.memo = start.memo.clone().unwrap_or_default().fields;
         self.start = Arc::new(start.clone());
+    }
+
+    /// The builds of the workers that completed workflow tasks are a search attribute.
+    // temporal: service/history/workflow/mutable_state_impl.go addBuildIdToLoadedSearchAttribute, saveBuildIds: the
+    // oldest builds make room when the value is full.
+    fn note_build(&mut self, task: &WorkflowTaskCompletedEventAttributes) {
+        #[expect(deprecated, reason = "deprecated for users, not for SDKs")]
+        let stamp = task.worker_version.as_ref();
+        let build = stamp.map_or("", |it| it.build_id.as_str());
+        if self.last_build.as_deref() == Some(build) {
+            return;
+        }
+        self.last_build = Some(build.to_owned());
+        let known = self.search_attributes.get(BUILD_IDS);
+        let known = known.and_then(|it| from_payload(it, AttributeType::KeywordList).ok()?);
+        let mut builds = match known {
+            Some(Value::KeywordList(builds)) => builds,
+            _ => Vec::new(),
+        };
+        let named = match stamp {
+            Some(stamp) if stamp.use_versioning => format!("versioned:{build}"),
+            _ => format!("unversioned:{build}"),
+        };
+        let named = if build.is_empty() { "unversioned" } else { &named };
+        if !builds.iter().any(|it| it == named) {
+            builds.push(named.to_owned());
+        }
+        let mut payload = to_payload(&Value::KeywordList(builds.clone()));
+        while payload.data.len() > MAX_SEARCH_ATTRIBUTE_BYTES && builds.len() > 1 {
+            builds.remove(0);
+            payload = to_payload(&Value::KeywordList(builds.clone()));
+        }
+        self.search_attributes.insert(BUILD_IDS.to_owned(), payload);
     }
 
     fn apply_scheduled(
@@ -409,6 +451,45 @@ impl HistoryState {
         (!self.search_attributes.is_empty()).then(|| SearchAttributes {
             indexed_fields: self.search_attributes.clone(),
         })
+    }
+}
+
+/// Whether such an event stands first in its transaction: what a workflow task decides stands behind its completion.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the other events follow one of these"
+)]
+fn begins_transaction(attributes: &Attributes) -> bool {
+    use Attributes as A;
+    match attributes {
+        A::WorkflowExecutionTimedOutEventAttributes(_)
+        | A::WorkflowExecutionStartedEventAttributes(_)
+        | A::WorkflowExecutionTerminatedEventAttributes(_)
+        | A::WorkflowExecutionSignaledEventAttributes(_)
+        | A::WorkflowExecutionCancelRequestedEventAttributes(_)
+        | A::WorkflowExecutionOptionsUpdatedEventAttributes(_)
+        | A::WorkflowTaskStartedEventAttributes(_)
+        | A::WorkflowTaskCompletedEventAttributes(_)
+        | A::WorkflowTaskFailedEventAttributes(_)
+        | A::WorkflowTaskTimedOutEventAttributes(_)
+        | A::ActivityTaskStartedEventAttributes(_)
+        | A::ActivityTaskCompletedEventAttributes(_)
+        | A::ActivityTaskFailedEventAttributes(_)
+        | A::ActivityTaskTimedOutEventAttributes(_)
+        | A::ActivityTaskCanceledEventAttributes(_)
+        | A::TimerFiredEventAttributes(_)
+        | A::StartChildWorkflowExecutionFailedEventAttributes(_)
+        | A::ChildWorkflowExecutionStartedEventAttributes(_)
+        | A::ChildWorkflowExecutionCompletedEventAttributes(_)
+        | A::ChildWorkflowExecutionFailedEventAttributes(_)
+        | A::ChildWorkflowExecutionCanceledEventAttributes(_)
+        | A::ChildWorkflowExecutionTimedOutEventAttributes(_)
+        | A::ChildWorkflowExecutionTerminatedEventAttributes(_)
+        | A::SignalExternalWorkflowExecutionFailedEventAttributes(_)
+        | A::ExternalWorkflowExecutionSignaledEventAttributes(_)
+        | A::RequestCancelExternalWorkflowExecutionFailedEventAttributes(_)
+        | A::ExternalWorkflowExecutionCancelRequestedEventAttributes(_) => true,
+        _ => false,
     }
 }
 

@@ -50,6 +50,7 @@ pub mod time;
 mod timer;
 pub mod token;
 mod tx;
+pub mod visibility;
 mod volatile;
 pub mod workflow_task;
 

@@ -60,3 +60,11 @@ pub const MAX_POLLERS: usize = 10_000;
 pub const QUERY_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a poll waits for a task. temporal: `matching.longPollExpirationInterval`.
 pub const LONG_POLL: Duration = Duration::from_secs(60);
+/// Search attributes of one request. temporal: `frontend.searchAttributesNumberOfKeysLimit`.
+pub const MAX_REQUEST_SEARCH_ATTRIBUTES: usize = 100;
+/// Bytes of one search attribute's value. temporal: `frontend.searchAttributesSizeOfValueLimit`.
+pub const MAX_SEARCH_ATTRIBUTE_BYTES: usize = 2 * 1024;
+/// Bytes of all search attributes of one request. temporal: `frontend.searchAttributesTotalSizeLimit`.
+pub const MAX_SEARCH_ATTRIBUTES_BYTES: usize = 40 * 1024;
+/// Rows of one page of a list. temporal: `frontend.visibilityMaxPageSize`.
+pub const MAX_VISIBILITY_PAGE: usize = 1_000;

@@ -144,6 +144,7 @@ fn info(key: &ExecutionKey, run: &Run) -> WorkflowExecutionInfo {
         search_attributes: history.search_attributes_proto(),
         task_queue: start.task_queue.clone().unwrap_or_default().name,
         history_size_bytes: history.bytes,
+        state_transition_count: history.transitions,
         execution_duration: duration.map(duration_to_proto),
         root_execution: start
             .root_workflow_execution

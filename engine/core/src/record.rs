@@ -11,6 +11,7 @@ use crate::{
     namespace::NamespaceInfo,
     request::StickyRequest,
     time::Timestamp,
+    visibility::RowChange,
     workflow_task::WorkflowTask,
 };
 
@@ -70,6 +71,8 @@ pub enum Record {
     ChildBegun(bool),
     /// A namespace is now this; `None` when it is gone. Of the registry, not of a run.
     Namespace(Namespace, Option<Box<NamespaceInfo>>),
+    /// What is known of the run without loading it is different now. No part of its state.
+    Row(Box<RowChange>),
 }
 
 impl Record {

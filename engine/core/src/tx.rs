@@ -26,6 +26,9 @@ use crate::{
     record::{Entry, OutboxPut, Record},
     request::StickyRequest,
     time::Timestamp,
+    visibility::{
+        BUILD_IDS, Closing, RowChange, RowUpdate, VisibilityRow, attributes_of, memo_of,
+    },
     volatile::{Offered, Volatile},
 };
 
@@ -94,6 +97,33 @@ pub(crate) struct Tx<'a> {
     pub(crate) wants_task_now: bool,
     /// What waits for a poller may have changed.
     offers_stale: bool,
+    /// What of the run's row is different from what the log has.
+    row: RowDirt,
+}
+
+/// What of a run's row has changed in a transaction.
+#[derive(Clone, Copy, Debug, Default)]
+struct RowDirt {
+    started: bool,
+    attributes: bool,
+    memo: bool,
+    closed: bool,
+}
+
+impl RowDirt {
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the other events change no row"
+    )]
+    fn note(&mut self, event: &HistoryEvent) {
+        use Attributes as A;
+        match event.attributes {
+            Some(A::WorkflowExecutionStartedEventAttributes(_)) => self.started = true,
+            Some(A::UpsertWorkflowSearchAttributesEventAttributes(_)) => self.attributes = true,
+            Some(A::WorkflowPropertiesModifiedEventAttributes(_)) => self.memo = true,
+            _ => {}
+        }
+    }
 }
 
 impl<'a> Tx<'a> {
@@ -140,6 +170,7 @@ impl<'a> Tx<'a> {
             wants_task: false,
             wants_task_now: false,
             offers_stale: false,
+            row: RowDirt::default(),
         }
     }
 
@@ -201,8 +232,11 @@ impl<'a> Tx<'a> {
         let id = self.run.history.next_event;
         number(&mut event, id);
         let bytes = Bytes::from(event.encode_to_vec());
+        let was_open = self.run.is_open();
         self.run.apply_event(&event, bytes.len());
         self.offers_stale |= !self.run.is_open();
+        self.row.note(&event);
+        self.row.closed |= was_open && !self.run.is_open();
         self.log(Record::Event(bytes));
         id
     }
@@ -301,8 +335,29 @@ impl<'a> Tx<'a> {
             || self.run.history.bytes >= MAX_HISTORY_BYTES
     }
 
+    /// Tells the log what has changed of the row of the run in hand, which is about to leave it.
+    fn log_row(&mut self) {
+        let dirt = mem::take(&mut self.row);
+        let history = &self.run.history;
+        let change = if dirt.started {
+            RowChange::Started(Box::new(VisibilityRow::of(&self.run)))
+        } else if dirt.attributes || dirt.memo || dirt.closed {
+            // A run that closes leaves the builds that it ran on.
+            let builds = dirt.closed && history.search_attributes.contains_key(BUILD_IDS);
+            RowChange::Changed(RowUpdate {
+                search_attributes: (dirt.attributes || builds).then(|| attributes_of(history)),
+                closing: Closing::of(history),
+                memo: dirt.memo.then(|| memo_of(history).unwrap_or_default()),
+            })
+        } else {
+            return;
+        };
+        self.log(Record::Row(Box::new(change)));
+    }
+
     /// An execution without runs has an empty one in hand; that one is dropped.
-    fn put_back(self) {
+    fn put_back(mut self) {
+        self.log_row();
         if !self.run.run_id.is_empty() {
             self.execution
                 .runs
@@ -398,6 +453,7 @@ impl<'a> Tx<'a> {
     /// Goes on with another run of the same execution, which becomes the current one.
     pub(crate) fn switch_to(&mut self, run: Run) {
         self.settle();
+        self.log_row();
         let created = run.created.clone();
         self.release_queries();
         self.answer_waiters();

@@ -146,7 +146,8 @@ impl RunFacts {
             | Record::OutboxDone(_)
             | Record::ClosingAttempted(_)
             | Record::ChildBegun(_)
-            | Record::Namespace(..) => {}
+            | Record::Namespace(..)
+            | Record::Row(_) => {}
         }
     }
 

@@ -18,22 +18,24 @@ mod stale_tokens;
 mod tally;
 mod timers;
 mod undurable;
+mod visibility;
 
 use std::{collections::BTreeMap, rc::Rc};
 
-use steadfast_core::{RunKey, Timestamp};
+use steadfast_core::{RunKey, Timestamp, visibility::Listed};
 use steadfast_replay::Registry;
 
 pub use conservation::Accounts;
-pub use facts::{ActivityFacts, Facts, RunFacts};
+pub use facts::{ActivityFacts, Facts, RunFacts, closes};
 pub use saga::{Closing, Judge, Outcome, Pair, SagaRules};
 pub use tally::{Tally, Violation};
+pub use visibility::question;
 
 use self::{
     acknowledged::Acknowledged, conservation::Conservation, convergence::Convergence, facts::Fact,
     folds::Folds, history_grammar::HistoryGrammar, one_open_run::OneOpenRun, queries::Queries,
     replay_equivalence::ReplayEquivalence, retries::Retries, saga::Saga, stale_tokens::StaleTokens,
-    timers::Timers, undurable::Undurable,
+    timers::Timers, undurable::Undurable, visibility::Visibility,
 };
 use crate::{
     cluster::{ledger::Ledger, observe::Observation},
@@ -51,6 +53,7 @@ pub struct Checkers {
     undurable: Undurable,
     stale_tokens: StaleTokens,
     queries: Queries,
+    visibility: Visibility,
     saga: Saga,
     conservation: Conservation,
     convergence: Convergence,
@@ -88,6 +91,10 @@ pub struct Ending {
     pub unfinished: Vec<String>,
     /// The accounts of every service.
     pub accounts: Vec<Accounts>,
+    /// The namespace of all workflows.
+    pub namespace: String,
+    /// The rows of every store.
+    pub rows: Vec<Listed>,
 }
 
 impl Checkers {
@@ -108,6 +115,7 @@ impl Checkers {
             undurable: Undurable::default(),
             stale_tokens: StaleTokens::default(),
             queries: Queries::default(),
+            visibility: Visibility::default(),
             saga: Saga::new(rules),
             conservation: Conservation::default(),
             convergence: Convergence::default(),
@@ -144,6 +152,7 @@ impl Checkers {
             Observation::Acknowledged { rpc, answer } => {
                 self.acknowledged.acknowledged(rpc, answer);
                 self.queries.acknowledged(rpc, answer);
+                self.visibility.acknowledged(at, &self.facts, rpc, answer);
             }
             Observation::TaskDone {
                 run,
@@ -166,6 +175,8 @@ impl Checkers {
     /// The run is over.
     pub fn finish(&mut self, at: Time, ledger: &Ledger, ending: &Ending) {
         self.acknowledged.finish(at, &self.facts);
+        self.visibility
+            .finish(at, &self.facts, &ending.namespace, &ending.rows);
         self.saga.finish(at, &self.facts, ledger);
         self.conservation.finish(at, ledger, &ending.accounts);
         self.convergence
@@ -178,7 +189,7 @@ impl Checkers {
         &self.facts
     }
 
-    fn tallies(&self) -> [&Tally; 13] {
+    fn tallies(&self) -> [&Tally; 14] {
         [
             &self.folded.grammar.tally,
             &self.replay_equivalence.tally,
@@ -190,6 +201,7 @@ impl Checkers {
             &self.folded.retries.tally,
             &self.stale_tokens.tally,
             &self.queries.tally,
+            &self.visibility.tally,
             &self.saga.tally,
             &self.conservation.tally,
             &self.convergence.tally,

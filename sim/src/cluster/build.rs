@@ -7,12 +7,16 @@ use std::{
     time::Duration,
 };
 
-use steadfast_core::Timestamp;
+use steadfast_core::{
+    Timestamp,
+    visibility::{Filter, Listed},
+};
 use steadfast_replay::Registry;
+use steadfast_store::Query;
 
 use super::{
     client::{ClientConfig, ClientNode},
-    engine::{EngineConfig, EngineNode},
+    engine::{EngineConfig, EngineNode, SharedStore, Stores},
     ledger::Ledger,
     observe::Watch,
     service_node::{ServiceNode, ServiceStore},
@@ -43,6 +47,8 @@ pub(crate) struct Cluster {
     /// How often each operation is to be carried out, by its name.
     pub(crate) operations: BTreeMap<String, u64>,
     services: Vec<Opened>,
+    stores: Stores,
+    pub(crate) namespace: String,
 }
 
 /// A service, and what it had on its accounts at first.
@@ -144,6 +150,7 @@ impl Cluster {
 
         // Engines come first: whoever starts later may talk to them at once.
         let memory = Rc::new(RefCell::new(steadfast_store::Memory::new(shards)));
+        let stores = Stores::default();
         for number in 1..=engines {
             let config = EngineConfig {
                 topology: Rc::clone(&topology),
@@ -153,6 +160,7 @@ impl Cluster {
                 memory: memory.clone(),
                 start: Timestamp::from_nanos(scenario.world.start.saturating_mul(1_000_000)),
                 bug,
+                stores: Rc::clone(&stores),
             };
             let spec = NodeSpec::new(format!("engine-{number}"));
             let node = world.add_node(spec, move |me| EngineNode::new(config.clone(), me));
@@ -264,7 +272,31 @@ impl Cluster {
             progress,
             operations: workload.operations,
             services,
+            stores,
+            namespace: scenario.world.namespace.clone(),
         })
+    }
+
+    /// Every row of every store. Engines whose store is in memory share one.
+    pub(crate) fn rows(&self) -> Vec<Listed> {
+        let stores = self.stores.borrow();
+        let mut seen: Vec<&SharedStore> = Vec::new();
+        for store in stores.values() {
+            if !seen.iter().any(|known| Rc::ptr_eq(known, store)) {
+                seen.push(store);
+            }
+        }
+        let query = Query {
+            namespace: self.namespace.as_str().into(),
+            filter: Filter::ALL,
+            after: None,
+            limit: usize::MAX,
+            budget: usize::MAX,
+        };
+        let pages = seen
+            .iter()
+            .filter_map(|store| store.borrow().list(&query).ok());
+        pages.flat_map(|page| page.rows).collect()
     }
 
     /// What every service has on its accounts, before and now.

@@ -8,12 +8,15 @@ use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration};
 use steadfast_core::{ExecutionKey, Rejection, time::duration_to_proto};
 use steadfast_proto::temporal::api::{
     common::v1::{Header, Payload, Payloads, RetryPolicy, WorkflowExecution, WorkflowType},
-    enums::v1::{HistoryEventFilterType, WorkflowIdConflictPolicy, WorkflowIdReusePolicy},
+    enums::v1::{
+            HistoryEventFilterType, WorkflowExecutionStatus, WorkflowIdConflictPolicy,
+            WorkflowIdReusePolicy,
+        },
     history::v1::history_event::Attributes,
     query::v1::WorkflowQuery,
     taskqueue::v1::TaskQueue,
     workflowservice::v1::{
-        GetWorkflowExecutionHistoryRequest, QueryWorkflowRequest,
+        GetWorkflowExecutionHistoryRequest, ListWorkflowExecutionsRequest, QueryWorkflowRequest,
         RequestCancelWorkflowExecutionRequest, SignalWithStartWorkflowExecutionRequest,
         SignalWorkflowExecutionRequest, StartWorkflowExecutionRequest,
         TerminateWorkflowExecutionRequest,
@@ -25,12 +28,13 @@ use super::{
     caller::Caller,
     observe::{Observation, Watch},
     topology::Topology,
-    weather::Weather,
+    weather::{CLIENT_LIST, Weather},
     wire::{Answer, CallId, Rpc, Wire},
     workload::{Job, Progress, What},
 };
 use crate::{
-    kernel::{Ctx, Peer, Process},
+    checkers::{closes, question},
+    kernel::{Ctx, Peer, Process, Rate},
     scenario::{ClusterFault, IdConflict, IdReuse, OperationKind, WorkflowStart, fill, fill_value},
 };
 
@@ -92,6 +96,8 @@ const WAITS: u64 = 2 << 32;
 const TRIES: u32 = 30;
 const TRY_AGAIN: Duration = Duration::from_secs(1);
 const QUERY_HEADER: &str = "steadfast-query";
+/// How often a client looks for what it was told of.
+const LOOK: Rate = Rate::per_million(250_000);
 
 /// A client process.
 #[derive(Debug)]
@@ -307,7 +313,32 @@ impl ClientNode {
         for waiting in self.waiting.remove(id).unwrap_or_default() {
             self.begin(ctx, waiting);
         }
+        self.look_for(ctx, place, &run_id, None);
         self.await_close(ctx, Wait::new(place, run_id));
+    }
+
+    /// Now and then a client looks whether what it was told is listed.
+    fn look_for(
+        &mut self,
+        ctx: &mut Ctx<'_, Wire>,
+        place: usize,
+        run_id: &str,
+        status: Option<WorkflowExecutionStatus>,
+    ) {
+        let entity = u64::from(self.config.jobs[place].number);
+        if !ctx.chance().roll(CLIENT_LIST, entity, LOOK) {
+            return;
+        }
+        let workflow_id = &self.config.jobs[place].workflow_id;
+        let topology = self.config.topology.borrow();
+        let rpc = Rpc::List(ListWorkflowExecutionsRequest {
+            namespace: topology.namespace.clone(),
+            query: question(workflow_id, run_id, status),
+            ..ListWorkflowExecutionsRequest::default()
+        });
+        let to = topology.engine_of(workflow_id);
+        drop(topology);
+        self.caller.call(ctx, to, rpc, About::Again);
     }
 
     /// Waits for the event that closes the run.
@@ -343,6 +374,7 @@ impl ClientNode {
             _ => None,
         };
         if let Some(attributes) = event.and_then(|event| event.attributes.as_ref()) {
+            self.look_for(ctx, wait.place, &wait.run_id, closes(attributes));
             match successor(attributes) {
                 Some(next) => self.await_close(ctx, Wait::new(wait.place, next.to_owned())),
                 None => self.finish(wait.place),

@@ -48,6 +48,7 @@ fn request(rpc: &Rpc, out: &mut dyn Write) -> fmt::Result {
     out.write_str(rpc.name())?;
     match rpc {
         Rpc::Start(body) => write!(out, " {}", body.workflow_id),
+        Rpc::List(body) => write!(out, " {}", body.query),
         Rpc::Signal(body) => {
             let id = body
                 .workflow_execution
@@ -205,6 +206,7 @@ pub(super) fn batch(batch: &Batch, out: &mut String) {
             Record::ClosingAttempted(_) => out.push_str("closing-attempted"),
             Record::ChildBegun(_) => out.push_str("begun"),
             Record::Namespace(name, _) => out.push_str(&format!("namespace({name})")),
+            Record::Row(_) => out.push_str("row"),
         }
     }
 }

@@ -87,6 +87,8 @@ rpcs! {
     Query(QueryWorkflowRequest) -> QueryWorkflowResponse;
     /// Read a run's state.
     Describe(DescribeWorkflowExecutionRequest) -> DescribeWorkflowExecutionResponse;
+    /// Find runs.
+    List(ListWorkflowExecutionsRequest) -> ListWorkflowExecutionsResponse;
     /// Read a run's history.
     History(GetWorkflowExecutionHistoryRequest) -> GetWorkflowExecutionHistoryResponse;
     /// Wait for a workflow task.

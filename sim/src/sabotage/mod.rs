@@ -85,4 +85,6 @@ bugs! {
     RecordLost = "record-lost", "order_fulfillment", "folds";
     /// A query is answered from an earlier answer.
     QueryFromMemory = "query-from-memory", "order_cancelled", "queries-see-signals";
+    /// What closes is still listed as open.
+    CloseNotListed = "close-not-listed", "order_fulfillment", "visibility";
 }

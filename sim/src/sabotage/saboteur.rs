@@ -7,6 +7,7 @@ use steadfast_core::{
     message::{Envelope, Message},
     request::{ActivityTarget, SignalRequest},
     shard::Shard,
+    visibility::RowChange,
 };
 use steadfast_proto::temporal::api::common::v1::Payloads;
 
@@ -126,6 +127,12 @@ impl Saboteur {
             }
             Some(Bug::EventsSwapped) => swap_events(batch),
             Some(Bug::RunCreatedTwice) => create_twins(batch),
+            Some(Bug::CloseNotListed) => batch.entries.retain(|entry| match &entry.record {
+                Record::Row(change) => {
+                    !matches!(&**change, RowChange::Changed(update) if update.closing.is_some())
+                }
+                _ => true,
+            }),
             Some(Bug::RecordLost) => {
                 batch.entries.retain(|entry| {
                     !matches!(entry.record, Record::SignalRequest(_) | Record::Sticky(_))

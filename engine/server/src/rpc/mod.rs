@@ -4,6 +4,7 @@
 //! | file | calls of |
 //! |---|---|
 //! | `clients` | those who start, signal, query, read and end workflows |
+//! | `visibility` | those who look for workflows |
 //! | `workers` | those who run workflow and activity code |
 //! | `namespaces` | those who look after namespaces and their search attributes |
 //! | `system` | everybody who connects |
@@ -14,9 +15,14 @@ mod clock;
 mod namespaces;
 mod system;
 mod table;
+mod visibility;
 mod workers;
 
-use steadfast_core::{MatchingInput, Rejection, ReplyTo, Request, ids::RequestId};
+use steadfast_core::{
+    MatchingInput, Rejection, ReplyTo, Request,
+    ids::RequestId,
+    visibility::{admit, carries_attributes},
+};
 use tonic::Status;
 
 use crate::{
@@ -47,8 +53,14 @@ impl Frontend {
 
     /// The same for a caller who has a number already.
     async fn ask_as(&self, to: ReplyTo, request: Result<Request, Rejection>) -> Called<Answer> {
-        let request = request.map_err(status)?;
-        access::check(request.key().namespace.as_str()).map_err(status)?;
+        let mut request = request.map_err(status)?;
+        let namespace = request.key().namespace.clone();
+        access::check(namespace.as_str()).map_err(status)?;
+        if carries_attributes(&request)
+            && let Some(types) = self.engine.attribute_types(namespace.as_str())
+        {
+            admit(&mut request, &types).map_err(status)?;
+        }
         self.engine
             .ask(to, Ask::Shard(request))
             .await

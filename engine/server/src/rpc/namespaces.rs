@@ -1,9 +1,6 @@
 //! Those who look after namespaces and their search attributes.
 
-use steadfast_core::{
-    Rejection,
-    namespace::{NamespaceInfo, wire},
-};
+use steadfast_core::{Rejection, namespace::wire, visibility::operator};
 use steadfast_proto::temporal::api::{
     operatorservice::v1::{
         AddSearchAttributesRequest, AddSearchAttributesResponse, DeleteNamespaceRequest,
@@ -124,13 +121,7 @@ impl Frontend {
     ) -> Called<ListSearchAttributesResponse> {
         let body = request.into_inner();
         self.namespace(&body.namespace)?;
-        let registry = self.engine.registry();
-        let info = registry.get(&body.namespace.as_str().into());
-        let custom =
-            info.map(|info: &std::sync::Arc<NamespaceInfo>| info.search_attributes.clone());
-        Ok(ListSearchAttributesResponse {
-            custom_attributes: custom.unwrap_or_default(),
-            ..ListSearchAttributesResponse::default()
-        })
+        let types = self.engine.attribute_types(&body.namespace);
+        Ok(operator::attributes(&types.unwrap_or_default()))
     }
 }

@@ -41,6 +41,14 @@ impl WorkflowService for Frontend {
         describe_workflow_execution: workflow::DescribeWorkflowExecutionRequest => workflow::DescribeWorkflowExecutionResponse;
         get_workflow_execution_history: workflow::GetWorkflowExecutionHistoryRequest => workflow::GetWorkflowExecutionHistoryResponse;
         get_workflow_execution_history_reverse: workflow::GetWorkflowExecutionHistoryReverseRequest => workflow::GetWorkflowExecutionHistoryReverseResponse;
+        // Visibility.
+        list_workflow_executions: workflow::ListWorkflowExecutionsRequest => workflow::ListWorkflowExecutionsResponse;
+        list_open_workflow_executions: workflow::ListOpenWorkflowExecutionsRequest => workflow::ListOpenWorkflowExecutionsResponse;
+        list_closed_workflow_executions: workflow::ListClosedWorkflowExecutionsRequest => workflow::ListClosedWorkflowExecutionsResponse;
+        list_archived_workflow_executions: workflow::ListArchivedWorkflowExecutionsRequest => workflow::ListArchivedWorkflowExecutionsResponse;
+        scan_workflow_executions: workflow::ScanWorkflowExecutionsRequest => workflow::ScanWorkflowExecutionsResponse;
+        count_workflow_executions: workflow::CountWorkflowExecutionsRequest => workflow::CountWorkflowExecutionsResponse;
+        get_search_attributes: workflow::GetSearchAttributesRequest => workflow::GetSearchAttributesResponse;
         // Workers.
         poll_workflow_task_queue: workflow::PollWorkflowTaskQueueRequest => workflow::PollWorkflowTaskQueueResponse;
         respond_workflow_task_completed: workflow::RespondWorkflowTaskCompletedRequest => workflow::RespondWorkflowTaskCompletedResponse;

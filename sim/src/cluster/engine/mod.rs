@@ -16,7 +16,13 @@ mod machines;
 mod shards;
 mod translate;
 
-use std::{cell::RefCell, collections::VecDeque, fmt, rc::Rc, time::Duration};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, VecDeque},
+    fmt,
+    rc::Rc,
+    time::Duration,
+};
 
 use steadfast_core::{
     Effect, Input, InputEvent, Monotonic, Now, Rejection, Reply, ReplyTo, ShardId, Timestamp,
@@ -44,6 +50,9 @@ pub use self::disk::Syncs;
 /// A store that may outlive its process.
 pub type SharedStore = Rc<RefCell<dyn Store>>;
 
+/// Stores by the node of their engine.
+pub type Stores = Rc<RefCell<BTreeMap<NodeId, SharedStore>>>;
+
 /// How an engine is made, now and after each of its deaths.
 #[derive(Clone)]
 pub struct EngineConfig {
@@ -61,6 +70,8 @@ pub struct EngineConfig {
     pub start: Timestamp,
     /// A bug that is planted between the machines and the world.
     pub bug: Option<Bug>,
+    /// The store of every engine process that lives, by its node: for the harness, when the run is over.
+    pub stores: Stores,
 }
 
 impl fmt::Debug for EngineConfig {
@@ -160,6 +171,12 @@ impl EngineNode {
                 self.step(ctx, shard, InputEvent::Request(reply_to, request));
             }
             Ok(translate::Inbound::Matching(input)) => self.step_matching(ctx, input),
+            Ok(translate::Inbound::List(list)) => {
+                let answer = translate::list(list, &*self.store.borrow());
+                if let Some(caller) = self.callers.answer(reply_to) {
+                    ctx.reply(caller.peer, Wire::Answer(caller.call, Rc::new(answer)));
+                }
+            }
             Err(rejection) => self.reply(ctx, reply_to, Err(rejection)),
         }
     }

@@ -10,12 +10,13 @@ use steadfast_core::{
     ids::RequestId,
     matching::MatchingInput,
     parse, render,
+    visibility::{self, ListRequest, SearchAttributeTypes},
 };
 use steadfast_proto::temporal::api::{
     history::v1::HistoryEvent,
     workflowservice::v1::{self as service, PollWorkflowTaskQueueResponse},
 };
-use steadfast_store::Store;
+use steadfast_store::{Query, Store};
 
 use crate::cluster::wire::{Answer, Rpc};
 
@@ -24,6 +25,7 @@ use crate::cluster::wire::{Answer, Rpc};
 pub(super) enum Inbound {
     Shard(Request),
     Matching(MatchingInput),
+    List(ListRequest),
 }
 
 /// Events in one page. temporal: `limit.historyMaxPageSize`.
@@ -42,6 +44,10 @@ pub(super) fn parse(reply_to: ReplyTo, held: Duration, rpc: Rpc) -> Result<Inbou
         }
         Rpc::CompleteQueryTask(body) => {
             return Ok(Inbound::Matching(parse::query_completed(body, reply_to)?));
+        }
+        Rpc::List(body) => {
+            let list = visibility::request::list(&body, &SearchAttributeTypes::default())?;
+            return Ok(Inbound::List(list));
         }
         Rpc::Start(body) => parse::start(body, fresh(reply_to))?,
         Rpc::SignalWithStart(body) => parse::signal_with_start(body, fresh(reply_to))?,
@@ -128,6 +134,35 @@ pub(super) fn render(
             Ok(Answer::History(render::history(reply, events, waits)))
         }
     }
+}
+
+/// Rows that a store looks at before somebody else has his turn.
+const LOOKED_AT: usize = 1_000;
+
+/// A page of rows. What was written before the last crash is not listed until it is known to be durable.
+pub(super) fn list(request: ListRequest, store: &dyn Store) -> Result<Answer, Rejection> {
+    let mut rows = Vec::new();
+    let mut query = Query {
+        namespace: request.namespace,
+        filter: request.filter,
+        after: request.after,
+        limit: request.page_size,
+        budget: LOOKED_AT,
+    };
+    loop {
+        let page = store
+            .list(&query)
+            .map_err(|error| Rejection::Unavailable(error.to_string()))?;
+        rows.extend(page.rows);
+        query.limit = request.page_size.saturating_sub(rows.len());
+        query.after = page.next;
+        if query.limit == 0 || query.after.is_none() {
+            break;
+        }
+    }
+    let types = SearchAttributeTypes::default();
+    let answer = visibility::answer::listed(rows, query.after.as_ref(), &types);
+    Ok(Answer::List(answer))
 }
 
 /// The answer to a wait for history that ends for nothing: ask again from here.
