@@ -34,6 +34,7 @@ pub mod input;
 pub mod limits;
 pub mod matching;
 pub mod message;
+mod multi;
 mod outbox;
 pub mod parse;
 pub mod policy;
@@ -49,6 +50,7 @@ pub mod time;
 mod timer;
 pub mod token;
 mod tx;
+pub mod update;
 mod volatile;
 pub mod workflow_task;
 
@@ -57,7 +59,7 @@ pub use effect::{Effect, Effects, Rejection, Reply, ReplyTo};
 pub use execution::{Execution, Run};
 pub use ids::{
     ActivityId, Epoch, EventId, ExecutionKey, Namespace, RunId, RunKey, ShardId, TaskQueueName,
-    TimerId, WorkflowId,
+    TimerId, UpdateId, WorkflowId,
 };
 pub use input::{Entropy, Input, InputEvent};
 pub use matching::{Matching, MatchingInput, QueryToken};

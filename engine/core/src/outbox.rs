@@ -184,7 +184,10 @@ impl Step<'_> {
                 | Rejection::FailedPrecondition(_)
                 | Rejection::NotReady(_)
                 | Rejection::Unavailable(_)
-                | Rejection::QueryFailed { .. },
+                | Rejection::QueryFailed { .. }
+                | Rejection::PermissionDenied(_)
+                | Rejection::Aborted(_)
+                | Rejection::MultiOperation { .. },
             ) => Some(OutboxResult::NotFound),
         };
         tx.finish();

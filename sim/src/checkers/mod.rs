@@ -18,6 +18,7 @@ mod stale_tokens;
 mod tally;
 mod timers;
 mod undurable;
+mod updates;
 
 use std::{collections::BTreeMap, rc::Rc};
 
@@ -25,15 +26,26 @@ use steadfast_core::{RunKey, Timestamp};
 use steadfast_replay::Registry;
 
 pub use conservation::Accounts;
-pub use facts::{ActivityFacts, Facts, RunFacts};
+pub use facts::{ActivityFacts, Facts, RunFacts, UpdateFacts};
 pub use saga::{Closing, Judge, Outcome, Pair, SagaRules};
 pub use tally::{Tally, Violation};
 
 use self::{
-    acknowledged::Acknowledged, conservation::Conservation, convergence::Convergence, facts::Fact,
-    folds::Folds, history_grammar::HistoryGrammar, one_open_run::OneOpenRun, queries::Queries,
-    replay_equivalence::ReplayEquivalence, retries::Retries, saga::Saga, stale_tokens::StaleTokens,
-    timers::Timers, undurable::Undurable,
+    acknowledged::Acknowledged,
+    conservation::Conservation,
+    convergence::Convergence,
+    facts::Fact,
+    folds::Folds,
+    history_grammar::HistoryGrammar,
+    one_open_run::OneOpenRun,
+    queries::Queries,
+    replay_equivalence::{ReplayEquivalence, TaskDone},
+    retries::Retries,
+    saga::Saga,
+    stale_tokens::StaleTokens,
+    timers::Timers,
+    undurable::Undurable,
+    updates::Updates,
 };
 use crate::{
     cluster::{ledger::Ledger, observe::Observation},
@@ -51,6 +63,7 @@ pub struct Checkers {
     undurable: Undurable,
     stale_tokens: StaleTokens,
     queries: Queries,
+    updates: Updates,
     saga: Saga,
     conservation: Conservation,
     convergence: Convergence,
@@ -108,6 +121,7 @@ impl Checkers {
             undurable: Undurable::default(),
             stale_tokens: StaleTokens::default(),
             queries: Queries::default(),
+            updates: Updates::new(shard_count),
             saga: Saga::new(rules),
             conservation: Conservation::default(),
             convergence: Convergence::default(),
@@ -133,6 +147,7 @@ impl Checkers {
                 let explained = self.facts.recovered(shard, executions);
                 self.folds.recovered(at, &self.facts, executions, explained);
                 self.acknowledged.recovered(at, shard, executions);
+                self.updates.recovered(at, shard, executions);
             }
             Observation::Live { key, execution } => {
                 self.folds.live(at, &self.facts, key, execution);
@@ -140,19 +155,28 @@ impl Checkers {
             Observation::Replied { rpc, reply } => {
                 self.undurable.replied(at, &self.facts, rpc, reply);
                 self.stale_tokens.replied(at, &self.facts, rpc, reply);
+                self.updates.replied(at, &self.facts, rpc, reply);
             }
             Observation::Acknowledged { rpc, answer } => {
                 self.acknowledged.acknowledged(rpc, answer);
                 self.queries.acknowledged(rpc, answer);
+                self.updates.acknowledged(at, &self.facts, rpc, answer);
             }
             Observation::TaskDone {
                 run,
                 started,
                 digest,
                 build,
+                messages,
             } => {
+                let done = TaskDone {
+                    started,
+                    digest,
+                    build,
+                    messages,
+                };
                 self.replay_equivalence
-                    .task_done(at, &self.facts, run, started, digest, build);
+                    .task_done(at, &self.facts, run, &done);
             }
             Observation::Nondeterminism { run, what } => {
                 self.replay_equivalence.nondeterminism(at, run, what);
@@ -166,6 +190,7 @@ impl Checkers {
     /// The run is over.
     pub fn finish(&mut self, at: Time, ledger: &Ledger, ending: &Ending) {
         self.acknowledged.finish(at, &self.facts);
+        self.updates.finish(at, &self.facts);
         self.saga.finish(at, &self.facts, ledger);
         self.conservation.finish(at, ledger, &ending.accounts);
         self.convergence
@@ -178,7 +203,7 @@ impl Checkers {
         &self.facts
     }
 
-    fn tallies(&self) -> [&Tally; 13] {
+    fn tallies(&self) -> [&Tally; 14] {
         [
             &self.folded.grammar.tally,
             &self.replay_equivalence.tally,
@@ -190,6 +215,7 @@ impl Checkers {
             &self.folded.retries.tally,
             &self.stale_tokens.tally,
             &self.queries.tally,
+            &self.updates.tally,
             &self.saga.tally,
             &self.conservation.tally,
             &self.convergence.tally,

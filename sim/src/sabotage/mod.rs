@@ -85,4 +85,6 @@ bugs! {
     RecordLost = "record-lost", "order_fulfillment", "folds";
     /// A query is answered from an earlier answer.
     QueryFromMemory = "query-from-memory", "order_cancelled", "queries-see-signals";
+    /// An update that was accepted is forgotten with the memory of its execution, and taken once more.
+    UpdateForgotten = "update-forgotten", "shopping_cart", "updates";
 }
