@@ -15,10 +15,11 @@ use steadfast_proto::temporal::api::{
 
 use crate::{
     ids::{
-        ActivityId, Epoch, EventId, ExecutionKey, RequestId, RunId, RunKey, ShardId, TaskQueueName,
-        UpdateId,
+        ActivityId, Epoch, EventId, ExecutionKey, Namespace, RequestId, RunId, RunKey, ShardId,
+        TaskQueueName, UpdateId,
     },
     message::Envelope,
+    namespace::Registry,
     policy::RetryPolicy,
     record::Batch,
     request::UpdateStage,
@@ -106,6 +107,10 @@ pub enum Reply {
     Describe(Box<DescribeWorkflowExecutionResponse>),
     /// A piece of history.
     History(HistoryReply),
+    /// The namespaces as they are now.
+    Namespaces(Registry),
+    /// Virtual time.
+    Time(Timestamp),
     /// How far an update is.
     Update(Box<UpdateReply>),
 }
@@ -289,6 +294,15 @@ pub enum Rejection {
     /// Try again. UNAVAILABLE.
     #[error("{0}")]
     Unavailable(String),
+    /// No such namespace. NOT_FOUND with `NamespaceNotFoundFailure`.
+    #[error("Namespace {0} is not found.")]
+    NamespaceNotFound(Namespace),
+    /// The name of a namespace is taken. ALREADY_EXISTS with `NamespaceAlreadyExistsFailure`.
+    #[error("{0}")]
+    NamespaceExists(String),
+    /// Not to this caller. PERMISSION_DENIED with `PermissionDeniedFailure`.
+    #[error("{0}")]
+    PermissionDenied(String),
     /// The workflow code refused the query. INVALID_ARGUMENT with `QueryFailedFailure`.
     #[error("{message}")]
     QueryFailed {
@@ -297,9 +311,6 @@ pub enum Rejection {
         /// What the code said.
         failure: Option<Box<Failure>>,
     },
-    /// Not allowed. PERMISSION_DENIED with `PermissionDeniedFailure`.
-    #[error("{0}")]
-    PermissionDenied(String),
     /// Lost against something else; the whole may be tried again. ABORTED.
     #[error("{0}")]
     Aborted(String),

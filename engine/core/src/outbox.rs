@@ -183,6 +183,8 @@ impl Step<'_> {
                 | Rejection::AlreadyStarted { .. }
                 | Rejection::FailedPrecondition(_)
                 | Rejection::NotReady(_)
+                | Rejection::NamespaceNotFound(_)
+                | Rejection::NamespaceExists(_)
                 | Rejection::Unavailable(_)
                 | Rejection::QueryFailed { .. }
                 | Rejection::PermissionDenied(_)

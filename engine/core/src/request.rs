@@ -1,6 +1,10 @@
 //! What callers ask of an execution, parsed and valid: below this line nothing is optional that Temporal requires.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 use steadfast_proto::temporal::api::{
@@ -15,6 +19,7 @@ use steadfast_proto::temporal::api::{
 use crate::{
     command::Command,
     ids::{ActivityId, EventId, ExecutionKey, RequestId, RunId, TaskQueueName, UpdateId},
+    namespace::{NamespaceRequest, registry_key},
     policy::{IdConflictPolicy, IdReusePolicy, RetryPolicy},
     record::Proto,
     token::TaskToken,
@@ -47,6 +52,8 @@ pub enum Request {
     Activity(Box<ActivityRequest>),
     /// Forget which worker has the run in its cache.
     ResetStickiness(Target),
+    /// Something about namespaces.
+    Namespace(NamespaceRequest),
     /// Have the open run's code do something and answer.
     Update(Box<UpdateRequest>),
     /// Ask how far an update is.
@@ -68,7 +75,9 @@ impl Request {
     /// The execution that this request is for.
     #[must_use]
     pub fn key(&self) -> &ExecutionKey {
+        static REGISTRY: LazyLock<ExecutionKey> = LazyLock::new(registry_key);
         match self {
+            Self::Namespace(_) => &REGISTRY,
             Self::Start(start) | Self::SignalWithStart(start, _) => &start.key,
             Self::Signal(signal) => &signal.target.key,
             Self::Cancel(cancel) => &cancel.target.key,

@@ -72,6 +72,21 @@ pub(crate) struct Loaded {
     deadline: Option<Timestamp>,
 }
 
+impl Loaded {
+    /// An activity that waits for its next attempt keeps nobody busy.
+    fn is_busy(&self, now: Timestamp) -> bool {
+        let at_work = |run: &Run| {
+            self.volatile.task_of(run).is_some()
+                || !run.outbox.is_empty()
+                || run
+                    .activities
+                    .values()
+                    .any(|activity| activity.started.is_some() || activity.scheduled <= now)
+        };
+        !self.volatile.queries.is_empty() || self.execution.runs.values().any(at_work)
+    }
+}
+
 /// Something to do with one execution.
 #[derive(Clone, Debug)]
 enum Work {
@@ -89,11 +104,11 @@ enum Work {
 
 /// What work on one execution leaves for the shard to do.
 pub(crate) struct Step<'a> {
-    now: Timestamp,
+    pub(crate) now: Timestamp,
     shards: u32,
     pub(crate) key: &'a ExecutionKey,
     pub(crate) ids: IdSource,
-    effects: &'a mut Effects,
+    pub(crate) effects: &'a mut Effects,
     /// Messages with their addressees.
     messages: Vec<(Address, Message)>,
 }
@@ -191,6 +206,17 @@ impl Shard {
             Slot::Loaded(loaded) => Some(&loaded.execution),
             Slot::Loading { .. } | Slot::Evicted { .. } => None,
         }
+    }
+
+    /// Whether a worker or another machine has something to do for an execution: virtual time must not skip then.
+    // temporal: sdk-java temporal-test-server StateMachines, which lock time from scheduling to resolution.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        self.slots.values().any(|slot| match slot {
+            Slot::Loading { .. } => true,
+            Slot::Loaded(loaded) => loaded.is_busy(self.high),
+            Slot::Evicted { .. } => false,
+        })
     }
 
     /// When [`InputEvent::Tick`] is wanted next. The wall deadline is in terms of `high`: with a clock behind it,
@@ -706,6 +732,7 @@ impl Step<'_> {
             Request::Start(_) | Request::SignalWithStart(..) => {
                 self.start(loaded, reply_to, request);
             }
+            Request::Namespace(request) => self.namespace_request(loaded, reply_to, request),
             Request::UpdateWithStart(start, update) => {
                 self.update_with_start(loaded, reply_to, start, update, false);
             }
@@ -763,6 +790,7 @@ impl Step<'_> {
             Request::Start(_)
             | Request::SignalWithStart(..)
             | Request::Describe(_)
+            | Request::Namespace(_)
             | Request::UpdateWithStart(..) => unreachable!("not for one run"),
         }
         tx.finish();
@@ -782,6 +810,7 @@ impl Step<'_> {
             | Request::FailWorkflowTask(_)
             | Request::Activity(_)
             | Request::ResetStickiness(_)
+            | Request::Namespace(_)
             | Request::Update(_)
             | Request::PollUpdate(_)
             | Request::UpdateWithStart(..) => unreachable!("not a plain start"),
@@ -873,6 +902,9 @@ fn wanted_run(request: &Request) -> Option<RunId> {
         },
         Request::Update(update) => of(&update.target),
         Request::PollUpdate(poll) => of(&poll.target),
-        Request::Start(_) | Request::SignalWithStart(..) | Request::UpdateWithStart(..) => None,
+        Request::Start(_)
+        | Request::SignalWithStart(..)
+        | Request::Namespace(_)
+        | Request::UpdateWithStart(..) => None,
     }
 }
