@@ -28,6 +28,7 @@ use crate::workflows::{
     money_transfer::MoneyTransfer,
     order_fulfillment::{OrderFulfillment, OrderStatus},
     patched_rollout,
+    shopping_cart::ShoppingCart,
     subscription_trial::SubscriptionTrial,
 };
 
@@ -42,6 +43,7 @@ pub fn suite() -> Suite {
                 .register::<BatchFulfillment>()
                 .register::<MoneyTransfer>()
                 .register::<LongPoller>()
+                .register::<ShoppingCart>()
                 .register::<FeatureTour>()
                 .register::<patched_rollout::before::CustomerNotice>()
                 .register::<bad_deploy::broken::Billing>();
@@ -82,6 +84,7 @@ fn scenarios(suite: Suite) -> Suite {
         "batch_fulfillment.toml",
         "money_transfer.toml",
         "long_poller.toml",
+        "shopping_cart.toml",
         "patched_rollout.toml",
         "bad_deploy.toml",
         "noisy_neighbours.toml",

@@ -297,6 +297,7 @@ impl Tx<'_> {
                 started: EventId::NONE,
                 attempt: state.attempt,
                 epoch: self.epoch(),
+                stamp: 0,
             },
             workflow_type: workflow_type(&self.run.history),
             activity_id: attributes.activity_id.as_str().into(),

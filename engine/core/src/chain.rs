@@ -89,6 +89,7 @@ impl Tx<'_> {
             .unwrap_or_default();
         let outcome = self.write_close(ending, completed, next, retry_state, successor.as_ref());
         self.apply_parent_close_policies(&children);
+        self.end_updates(successor.is_some());
         match successor {
             Some(successor) => self.begin_successor(successor),
             None => self.tell_parent(&start, outcome),

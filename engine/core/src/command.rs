@@ -65,6 +65,11 @@ pub enum CommandKind {
     UpsertSearchAttributes(SearchAttributes),
     /// Change the memo.
     ModifyMemo(Memo),
+    /// Take this message of the completion here.
+    ProtocolMessage {
+        /// Its name in the completion.
+        id: String,
+    },
 }
 
 impl CommandKind {

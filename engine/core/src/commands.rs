@@ -16,6 +16,8 @@ use crate::{
     ids::EventId,
     request::CommandError,
     tx::{Trimmings, Tx},
+    update::Registry,
+    volatile::Speculative,
 };
 
 /// What a refused completion takes back.
@@ -25,6 +27,8 @@ pub(crate) struct Saved {
     effects: usize,
     buffered_in_log: usize,
     new_work: usize,
+    speculative: Option<Speculative>,
+    updates: Registry,
 }
 
 /// A command that breaks a rule.
@@ -44,6 +48,8 @@ impl Tx<'_> {
             effects: self.effects.effects.len(),
             buffered_in_log: self.buffered_in_log,
             new_work: self.volatile.new_work.len(),
+            speculative: self.volatile.speculative.clone(),
+            updates: self.volatile.updates.clone(),
         }
     }
 
@@ -55,6 +61,8 @@ impl Tx<'_> {
         self.effects.batch.entries.truncate(saved.entries);
         self.effects.effects.truncate(saved.effects);
         self.volatile.new_work.truncate(saved.new_work);
+        self.volatile.speculative = saved.speculative;
+        self.volatile.updates = saved.updates;
         self.wants_task = false;
     }
 
@@ -112,6 +120,9 @@ impl Tx<'_> {
                     upserted_memo: Some(changes),
                 };
                 self.write_with(attributes, trimmings);
+            }
+            CommandKind::ProtocolMessage { .. } => {
+                unreachable!("the completion that has the messages takes it")
             }
             CommandKind::Complete(result) => self.end(Ending::Completed(result), completed)?,
             CommandKind::Fail(failure) => self.end(Ending::Failed(failure), completed)?,

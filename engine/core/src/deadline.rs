@@ -8,6 +8,7 @@ use crate::{
     ids::{EventId, TimerId},
     time::Timestamp,
     tx::Tx,
+    workflow_task::WorkflowTask,
 };
 
 /// Why a deadline stands.
@@ -102,7 +103,7 @@ impl Tx<'_> {
         let activity = self
             .next_activity_timeout()
             .map(|(at, id, kind)| (at, DeadlineReason::Activity(id, TimeoutKind::of(kind))));
-        [fixed(&self.run), timer, activity]
+        [fixed(&self.run, self.task()), timer, activity]
             .into_iter()
             .flatten()
             .min()
@@ -110,7 +111,7 @@ impl Tx<'_> {
 }
 
 /// The deadlines that a run has at most one of each.
-fn fixed(run: &Run) -> Option<(Timestamp, DeadlineReason)> {
+fn fixed(run: &Run, task: Option<&WorkflowTask>) -> Option<(Timestamp, DeadlineReason)> {
     let history = &run.history;
     let chain = history
         .chain_expires()
@@ -118,12 +119,10 @@ fn fixed(run: &Run) -> Option<(Timestamp, DeadlineReason)> {
     let own = history
         .run_expires()
         .map(|at| (at, DeadlineReason::RunTimeout));
-    let first = (!history.task_seen && run.begun && run.task.is_none())
+    let first = (!history.task_seen && run.begun && task.is_none())
         .then(|| (history.execution_time(), DeadlineReason::FirstWorkflowTask));
-    let task = run
-        .task
-        .as_deref()
-        .and_then(crate::workflow_task::WorkflowTask::deadline)
+    let task = task
+        .and_then(WorkflowTask::deadline)
         .map(|(at, kind)| (at, DeadlineReason::WorkflowTask(TimeoutKind::of(kind))));
     [chain, own, first, task].into_iter().flatten().min()
 }
@@ -142,7 +141,7 @@ pub(crate) fn sleeps_until(run: &Run) -> Option<Timestamp> {
         let dispatch = state.started.is_none().then_some(state.scheduled);
         timeout.into_iter().chain(dispatch).min()
     });
-    fixed(run)
+    fixed(run, run.task.as_deref())
         .map(|(at, _)| at)
         .into_iter()
         .chain(timer)

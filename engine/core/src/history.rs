@@ -10,6 +10,7 @@
 //! | pending timers and when they fire | – |
 //! | pending children, external signals and cancels | the outbox that carries them |
 //! | last completed workflow task | the pending one: kind, attempt, start; stickiness |
+//! | updates: admitted by a reset, accepted, completed | those that no worker has accepted: in memory only |
 //! | search attributes, memo, signal count, cancel requested | buffered events |
 
 use std::{
@@ -37,6 +38,7 @@ use crate::{
     limits::MAX_SEARCH_ATTRIBUTE_BYTES,
     policy::RetryPolicy,
     time::{Timestamp, duration_from_proto},
+    update::KnownUpdates,
     visibility::{AttributeType, BUILD_IDS, Value, from_payload, to_payload},
 };
 
@@ -83,6 +85,8 @@ pub struct HistoryState {
     pub cancel_requested: bool,
     /// Signals so far.
     pub signals: u64,
+    /// Updates that are in the history. A closed run keeps them: its callers may ask again.
+    pub updates: KnownUpdates,
     /// Search attributes, merged.
     pub search_attributes: BTreeMap<String, Payload>,
     /// Memo, merged.
@@ -148,6 +152,7 @@ impl Default for HistoryState {
             cancels_out: BTreeMap::new(),
             cancel_requested: false,
             signals: 0,
+            updates: KnownUpdates::default(),
             search_attributes: BTreeMap::new(),
             memo: BTreeMap::new(),
             transitions: 0,
@@ -316,6 +321,11 @@ impl HistoryState {
             }
             A::WorkflowExecutionSignaledEventAttributes(_) => self.signals += 1,
             A::WorkflowExecutionCancelRequestedEventAttributes(_) => self.cancel_requested = true,
+            A::WorkflowExecutionUpdateAdmittedEventAttributes(_)
+            | A::WorkflowExecutionUpdateAcceptedEventAttributes(_)
+            | A::WorkflowExecutionUpdateCompletedEventAttributes(_) => {
+                self.updates.apply(id, attributes);
+            }
             A::UpsertWorkflowSearchAttributesEventAttributes(upsert) => {
                 if let Some(changes) = &upsert.search_attributes {
                     merge(&mut self.search_attributes, &changes.indexed_fields);

@@ -34,6 +34,7 @@ pub mod input;
 pub mod limits;
 pub mod matching;
 pub mod message;
+mod multi;
 pub mod namespace;
 mod outbox;
 pub mod parse;
@@ -50,6 +51,7 @@ pub mod time;
 mod timer;
 pub mod token;
 mod tx;
+pub mod update;
 pub mod visibility;
 mod volatile;
 pub mod workflow_task;
@@ -59,7 +61,7 @@ pub use effect::{Effect, Effects, Rejection, Reply, ReplyTo};
 pub use execution::{Execution, Run};
 pub use ids::{
     ActivityId, Epoch, EventId, ExecutionKey, Namespace, RunId, RunKey, ShardId, TaskQueueName,
-    TimerId, WorkflowId,
+    TimerId, UpdateId, WorkflowId,
 };
 pub use input::{Entropy, Input, InputEvent};
 pub use matching::{Matching, MatchingInput, QueryToken};

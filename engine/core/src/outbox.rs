@@ -191,9 +191,11 @@ impl Step<'_> {
                 | Rejection::NotReady(_)
                 | Rejection::NamespaceNotFound(_)
                 | Rejection::NamespaceExists(_)
-                | Rejection::PermissionDenied(_)
                 | Rejection::Unavailable(_)
-                | Rejection::QueryFailed { .. },
+                | Rejection::QueryFailed { .. }
+                | Rejection::PermissionDenied(_)
+                | Rejection::Aborted(_)
+                | Rejection::MultiOperation { .. },
             ) => Some(OutboxResult::NotFound),
         };
         tx.finish();

@@ -22,6 +22,7 @@ use crate::{
     time::{Timestamp, duration_to_proto},
     tx::Tx,
     volatile::HistoryWaiter,
+    workflow_task::WorkflowTask,
 };
 
 impl Tx<'_> {
@@ -58,7 +59,7 @@ impl Tx<'_> {
         let suffix = if waiter.close_event_only {
             Vec::new()
         } else {
-            self.transient_events()
+            self.unwritten_events()
         };
         Reply::History(HistoryReply {
             run: self.run_key(),
@@ -86,10 +87,14 @@ impl Tx<'_> {
     }
 }
 
-/// A run's state as the wire has it.
+/// A run's state as the wire has it. `task` is its pending workflow task, which the log need not know of.
 // temporal: service/history/api/describeworkflow/api.go.
 #[must_use]
-pub fn describe(key: &ExecutionKey, run: &Run) -> DescribeWorkflowExecutionResponse {
+pub fn describe(
+    key: &ExecutionKey,
+    run: &Run,
+    task: Option<&WorkflowTask>,
+) -> DescribeWorkflowExecutionResponse {
     let history = &run.history;
     let start = &history.start;
     DescribeWorkflowExecutionResponse {
@@ -103,7 +108,7 @@ pub fn describe(key: &ExecutionKey, run: &Run) -> DescribeWorkflowExecutionRespo
         workflow_execution_info: Some(info(key, run)),
         pending_activities: pending_activities(run),
         pending_children: pending_children(run),
-        pending_workflow_task: pending_task(run),
+        pending_workflow_task: task.map(pending_task),
         workflow_extended_info: Some(WorkflowExecutionExtendedInfo {
             execution_expiration_time: history.chain_expires().map(Timestamp::to_proto),
             run_expiration_time: history.run_expires().map(Timestamp::to_proto),
@@ -207,19 +212,18 @@ fn pending_children(run: &Run) -> Vec<PendingChildExecutionInfo> {
     children.collect()
 }
 
-fn pending_task(run: &Run) -> Option<PendingWorkflowTaskInfo> {
-    let task = run.task.as_deref()?;
+fn pending_task(task: &WorkflowTask) -> PendingWorkflowTaskInfo {
     let state = match task.started {
         Some(_) => PendingWorkflowTaskState::Started,
         None => PendingWorkflowTaskState::Scheduled,
     };
-    Some(PendingWorkflowTaskInfo {
+    PendingWorkflowTaskInfo {
         state: state.into(),
         scheduled_time: Some(task.scheduled_time.to_proto()),
         original_scheduled_time: Some(task.original_scheduled_time.to_proto()),
         started_time: task.started.as_ref().map(|s| s.time.to_proto()),
         attempt: i32::try_from(task.attempt).unwrap_or(i32::MAX),
-    })
+    }
 }
 
 /// The last event of a closed run.

@@ -1,5 +1,7 @@
 //! Core's replies as the wire has them. The owner fetches the history that a reply names and hands it in.
 
+mod update;
+
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
@@ -14,6 +16,8 @@ use steadfast_proto::temporal::api::{
         SignalWithStartWorkflowExecutionResponse, StartWorkflowExecutionResponse,
     },
 };
+
+pub use update::{multi_operation_failure, update, update_poll, update_with_start};
 
 use crate::{
     chain::{execution, normal},
@@ -77,6 +81,7 @@ pub fn workflow_task(
         scheduled_time: Some(task.scheduled_time.to_proto()),
         started_time: Some(task.started_time.to_proto()),
         queries: task.queries,
+        messages: task.messages,
         ..PollWorkflowTaskQueueResponse::default()
     }
 }
@@ -140,12 +145,12 @@ pub fn activity_task(task: ActivityTaskReply) -> PollActivityTaskQueueResponse {
 pub fn workflow_task_completed(
     next: Option<PollWorkflowTaskQueueResponse>,
     activities: Vec<ActivityTaskReply>,
-    reset_to: EventId,
+    reset_to: Option<EventId>,
 ) -> RespondWorkflowTaskCompletedResponse {
     RespondWorkflowTaskCompletedResponse {
         workflow_task: next,
         activity_tasks: activities.into_iter().map(activity_task).collect(),
-        reset_history_event_id: reset_to.0,
+        reset_history_event_id: reset_to.map_or(0, |event| event.0),
     }
 }
 

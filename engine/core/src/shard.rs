@@ -12,7 +12,10 @@
 //! Deadlines stand on the shard's `high`, the durable maximum of every wall-clock reading: history time never runs
 //! back, and no timer is early by it. Messages without an answer are sent again on the steady clock.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    mem,
+};
 
 use crate::{
     deadline::{DeadlineReason, sleeps_until},
@@ -65,7 +68,7 @@ enum Slot {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Loaded {
     pub(crate) execution: Execution,
-    volatile: Volatile,
+    pub(crate) volatile: Volatile,
     deadline: Option<Timestamp>,
 }
 
@@ -73,7 +76,7 @@ impl Loaded {
     /// An activity that waits for its next attempt keeps nobody busy.
     fn is_busy(&self, now: Timestamp) -> bool {
         let at_work = |run: &Run| {
-            run.task.is_some()
+            self.volatile.task_of(run).is_some()
                 || !run.outbox.is_empty()
                 || run
                     .activities
@@ -93,6 +96,8 @@ enum Work {
     OutboxAnswer(Box<OutboxAnswer>),
     /// Time may have done something.
     Tick,
+    /// A caller that waits for an update has waited for as long as it may.
+    WaitEnded(ReplyTo),
     /// It has just been loaded: offer what waits, find the deadline. Nothing is decided.
     Adopt,
 }
@@ -267,6 +272,9 @@ impl Shard {
             }
             InputEvent::Tick => self.tick(entropy, now, effects),
             InputEvent::Evict(key) => self.evict(&key),
+            InputEvent::WaitEnded(reply_to, key) => {
+                self.wait_ended(reply_to, key, entropy, now, effects);
+            }
         }
         self.bound_memory();
     }
@@ -331,7 +339,22 @@ impl Shard {
             if let Slot::Loaded(loaded) = slot {
                 loaded.volatile.queries.retain(|q| q.reply_to != reply_to);
                 loaded.volatile.waiters.retain(|w| w.reply_to != reply_to);
+                loaded.volatile.updates.forget_waiter(reply_to);
             }
+        }
+    }
+
+    /// Nobody waits for an execution that is not in memory, or about to be.
+    fn wait_ended(
+        &mut self,
+        reply_to: ReplyTo,
+        key: ExecutionKey,
+        entropy: Entropy,
+        now: Now,
+        effects: &mut Effects,
+    ) {
+        if let Some(Slot::Loaded(_) | Slot::Loading { .. }) = self.slots.get(&key) {
+            self.work(key, entropy, Work::WaitEnded(reply_to), now, effects);
         }
     }
 
@@ -608,6 +631,12 @@ impl Step<'_> {
                 }
             }
             Work::OutboxAnswer(answer) => self.outbox_answer(loaded, &answer),
+            Work::WaitEnded(reply_to) => {
+                if let Some(mut tx) = self.current(loaded) {
+                    tx.end_update_wait(reply_to);
+                    tx.finish();
+                }
+            }
             Work::Adopt => {
                 if let Some(tx) = self.current(loaded) {
                     tx.finish();
@@ -620,6 +649,9 @@ impl Step<'_> {
                 }
             }
         }
+        for again in mem::take(&mut loaded.volatile.again) {
+            self.ask_again(loaded, again);
+        }
     }
 
     /// What the work left to be sent.
@@ -627,7 +659,7 @@ impl Step<'_> {
         for message in loaded.volatile.new_messages.drain(..) {
             self.messages.push((Address::Matching, message));
         }
-        for (run_id, number) in std::mem::take(&mut loaded.volatile.new_work) {
+        for (run_id, number) in mem::take(&mut loaded.volatile.new_work) {
             let run = loaded.execution.runs.get(&run_id);
             let message = run.and_then(|run| outbox_message(self.key, run, number, self.shards));
             self.messages.extend(message);
@@ -695,16 +727,20 @@ impl Step<'_> {
         self.effects.effects.push(Effect::Reply(to, reply));
     }
 
-    fn request(&mut self, loaded: &mut Loaded, reply_to: ReplyTo, request: Request) {
+    pub(crate) fn request(&mut self, loaded: &mut Loaded, reply_to: ReplyTo, request: Request) {
         match request {
             Request::Start(_) | Request::SignalWithStart(..) => {
                 self.start(loaded, reply_to, request);
             }
             Request::Namespace(request) => self.namespace_request(loaded, reply_to, request),
+            Request::UpdateWithStart(start, update) => {
+                self.update_with_start(loaded, reply_to, start, update, false);
+            }
             Request::Describe(target) => {
                 let answer = self.find(loaded, target.run_id.as_ref()).map(|run_id| {
                     let run = &loaded.execution.runs[&run_id];
-                    Reply::Describe(Box::new(describe(self.key, run)))
+                    let task = loaded.volatile.task_of(run);
+                    Reply::Describe(Box::new(describe(self.key, run, task)))
                 });
                 self.reply(reply_to, answer);
             }
@@ -716,7 +752,9 @@ impl Step<'_> {
             | Request::CompleteWorkflowTask(_)
             | Request::FailWorkflowTask(_)
             | Request::Activity(_)
-            | Request::ResetStickiness(_) => {
+            | Request::ResetStickiness(_)
+            | Request::Update(_)
+            | Request::PollUpdate(_) => {
                 let wanted = wanted_run(&request);
                 match self.find(loaded, wanted.as_ref()) {
                     Ok(run_id) => self.run_request(loaded, &run_id, reply_to, request),
@@ -747,12 +785,13 @@ impl Step<'_> {
                 tx.reset_stickiness();
                 tx.reply(reply_to, Ok(Reply::Done));
             }
+            Request::Update(update) => tx.update_request(*update, reply_to),
+            Request::PollUpdate(poll) => tx.poll_update(poll, reply_to),
             Request::Start(_)
             | Request::SignalWithStart(..)
             | Request::Describe(_)
-            | Request::Namespace(_) => {
-                unreachable!("not for one run")
-            }
+            | Request::Namespace(_)
+            | Request::UpdateWithStart(..) => unreachable!("not for one run"),
         }
         tx.finish();
     }
@@ -771,7 +810,10 @@ impl Step<'_> {
             | Request::FailWorkflowTask(_)
             | Request::Activity(_)
             | Request::ResetStickiness(_)
-            | Request::Namespace(_) => unreachable!("not a start"),
+            | Request::Namespace(_)
+            | Request::Update(_)
+            | Request::PollUpdate(_)
+            | Request::UpdateWithStart(..) => unreachable!("not a plain start"),
         };
         let verdict = judge(&start, &loaded.execution);
         if let Verdict::Refused(rejection) = verdict {
@@ -858,6 +900,11 @@ fn wanted_run(request: &Request) -> Option<RunId> {
             ActivityTarget::Token(token) => Some(token.run.run_id.clone()),
             ActivityTarget::ById(target, _) => of(target),
         },
-        Request::Start(_) | Request::SignalWithStart(..) | Request::Namespace(_) => None,
+        Request::Update(update) => of(&update.target),
+        Request::PollUpdate(poll) => of(&poll.target),
+        Request::Start(_)
+        | Request::SignalWithStart(..)
+        | Request::Namespace(_)
+        | Request::UpdateWithStart(..) => None,
     }
 }

@@ -119,12 +119,17 @@ impl Tx<'_> {
 
     /// The run in hand, as the answer to a start.
     pub(crate) fn started_reply(&self, started: bool) -> Reply {
-        Reply::Started(Started {
+        Reply::Started(self.started(started))
+    }
+
+    /// The run in hand, as what a start came to.
+    pub(crate) fn started(&self, started: bool) -> Started {
+        Started {
             run_id: self.run.run_id.clone(),
             first_run: self.run.history.first_run(),
             started,
             status: self.run.history.status,
-        })
+        }
     }
 
     /// A start found this open run and leaves on it what it was told to.

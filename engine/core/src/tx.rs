@@ -29,7 +29,8 @@ use crate::{
     visibility::{
         BUILD_IDS, Closing, RowChange, RowUpdate, VisibilityRow, attributes_of, memo_of,
     },
-    volatile::{Offered, Volatile},
+    volatile::{Offered, Speculative, Volatile},
+    workflow_task::{TaskType, WorkflowTask},
 };
 
 /// Makes ids from an input's entropy and a counter.
@@ -51,15 +52,25 @@ impl IdSource {
         }
     }
 
-    /// A version 4 UUID.
-    pub(crate) fn uuid(&mut self) -> String {
+    /// A number that hardly any other step will draw, and never 0.
+    pub(crate) fn stamp(&mut self) -> u32 {
+        let (high, _) = self.draw();
+        u32::try_from(high >> 32).expect("the upper half") | 1
+    }
+
+    fn draw(&mut self) -> (u64, u64) {
         use std::hash::Hasher as _;
         self.made += 1;
         let mut hasher = SipHasher13::new_with_key(&self.entropy.0);
         hasher.write_u64(self.execution);
         hasher.write_u32(self.made);
         let hash = hasher.finish128();
-        let (high, low) = (hash.h1, hash.h2);
+        (hash.h1, hash.h2)
+    }
+
+    /// A version 4 UUID.
+    pub(crate) fn uuid(&mut self) -> String {
+        let (high, low) = self.draw();
         let low = low & 0x3fff_ffff_ffff_ffff | 0x8000_0000_0000_0000;
         format!(
             "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
@@ -271,12 +282,42 @@ impl<'a> Tx<'a> {
         self.run.buffered.push(Buffered { event, len });
     }
 
+    /// The pending workflow task, whether the log knows of it or not.
+    pub(crate) fn task(&self) -> Option<&WorkflowTask> {
+        self.volatile.task_of(&self.run)
+    }
+
+    /// The pending workflow task is this one from now on.
+    pub(crate) fn set_task(&mut self, task: Box<WorkflowTask>) {
+        if task.kind == TaskType::Speculative {
+            let run_id = self.run.run_id.clone();
+            self.volatile.speculative = Some(Speculative { run_id, task });
+            self.offers_stale = true;
+        } else {
+            self.clear_speculative();
+            self.record(Record::WorkflowTask(Some(task)));
+        }
+    }
+
+    /// No workflow task is pending any more.
+    pub(crate) fn clear_task(&mut self) {
+        self.clear_speculative();
+        if self.run.task.is_some() {
+            self.record(Record::WorkflowTask(None));
+        }
+    }
+
+    fn clear_speculative(&mut self) {
+        let gone = self
+            .volatile
+            .speculative
+            .take_if(|s| s.run_id == self.run.run_id);
+        self.offers_stale |= gone.is_some();
+    }
+
     /// Whether a worker has the workflow task.
     pub(crate) fn task_started(&self) -> bool {
-        self.run
-            .task
-            .as_ref()
-            .is_some_and(|task| task.started.is_some())
+        self.task().is_some_and(|task| task.started.is_some())
     }
 
     /// Makes history of all events that waited: those that end something go behind all others.
@@ -324,6 +365,7 @@ impl<'a> Tx<'a> {
         self.settle();
         self.release_queries();
         self.answer_waiters();
+        self.answer_update_waiters();
         if self.execution.current.as_ref() == Some(&self.run.run_id) {
             self.sync_offers();
         }
@@ -468,6 +510,9 @@ impl<'a> Tx<'a> {
 
     fn settle(&mut self) {
         if self.run.is_open() {
+            if !self.run.buffered.is_empty() {
+                self.write_speculative_task();
+            }
             if self.task_started() && self.buffer_is_full() {
                 self.force_task_failure();
             }

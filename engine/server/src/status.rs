@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use prost::{Message, Name};
 use prost_types::Any;
-use steadfast_core::Rejection;
+use steadfast_core::{Rejection, render::multi_operation_failure};
 use steadfast_proto::temporal::api::enums::v1::{ResourceExhaustedCause, ResourceExhaustedScope};
 use steadfast_proto::{
     google::rpc,
@@ -67,6 +67,19 @@ pub(crate) fn status(rejection: Rejection) -> Status {
             message,
             &PermissionDeniedFailure::default(),
         ),
+        Rejection::Aborted(_) => Status::aborted(message),
+        Rejection::MultiOperation {
+            ref start,
+            ref update,
+        } => {
+            let first = rejection.first_failure();
+            let code = match first {
+                Rejection::MultiOperation { .. } => Code::Aborted,
+                other => status(other.clone()).code(),
+            };
+            let detail = multi_operation_failure(start, update, by_itself);
+            with(code, message, &detail)
+        }
         Rejection::QueryFailed { failure, .. } => with(
             Code::InvalidArgument,
             message,
@@ -75,6 +88,13 @@ pub(crate) fn status(rejection: Rejection) -> Status {
             },
         ),
     }
+}
+
+/// The code and the details of one rejection among several.
+fn by_itself(rejection: &Rejection) -> (i32, Vec<Any>) {
+    let status = status(rejection.clone());
+    let details = rpc::Status::decode(status.details()).unwrap_or_default();
+    (status.code().into(), details.details)
 }
 
 fn with<M: Message + Name>(code: Code, message: String, detail: &M) -> Status {

@@ -12,6 +12,7 @@
 //! | [`batch_fulfillment`] | `batchFulfillment` | children in parallel, each allowed to fail |
 //! | [`money_transfer`] | `moneyTransfer` | withdraw, deposit, refund: compensation and cancellation |
 //! | [`long_poller`] | `longPoller` | a heartbeating activity and continue-as-new |
+//! | [`shopping_cart`] | `shoppingCart` | updates with validators, update-with-start, an activity in a handler |
 //! | [`patched_rollout`] | `customerNotice` | one type in two builds, joined by `patched()` |
 //! | [`bad_deploy`] | `invoice` | one type in two builds, the first with a bug |
 //! | [`feature_tour`] | `featureTour` | every other feature, as a list of steps |
@@ -25,4 +26,5 @@ pub mod money_transfer;
 pub mod order_fulfillment;
 pub mod patched_rollout;
 pub mod saga;
+pub mod shopping_cart;
 pub mod subscription_trial;

@@ -199,6 +199,20 @@ impl Sentence {
                 self.may_refer(a.started_event_id, E::ActivityTaskStarted)?;
                 self.ends(a.scheduled_event_id, E::ActivityTaskScheduled)
             }
+            A::WorkflowExecutionUpdateAcceptedEventAttributes(a) => {
+                let answered = self.types.contains(&E::WorkflowTaskCompleted);
+                require(answered, || {
+                    format!(
+                        "update {} is accepted before any workflow task",
+                        a.protocol_instance_id
+                    )
+                })?;
+                self.pending.insert(id);
+                Ok(())
+            }
+            A::WorkflowExecutionUpdateCompletedEventAttributes(a) => {
+                self.ends(a.accepted_event_id, E::WorkflowExecutionUpdateAccepted)
+            }
             A::TimerFiredEventAttributes(a) => self.ends(a.started_event_id, E::TimerStarted),
             A::TimerCanceledEventAttributes(a) => {
                 self.decided(a.workflow_task_completed_event_id)?;

@@ -18,6 +18,7 @@ mod stale_tokens;
 mod tally;
 mod timers;
 mod undurable;
+mod updates;
 mod visibility;
 
 use std::{collections::BTreeMap, rc::Rc};
@@ -26,16 +27,28 @@ use steadfast_core::{RunKey, Timestamp, visibility::Listed};
 use steadfast_replay::Registry;
 
 pub use conservation::Accounts;
-pub use facts::{ActivityFacts, Facts, RunFacts, closes};
+pub use facts::{ActivityFacts, Facts, RunFacts, UpdateFacts, closes};
 pub use saga::{Closing, Judge, Outcome, Pair, SagaRules};
 pub use tally::{Tally, Violation};
 pub use visibility::question;
 
 use self::{
-    acknowledged::Acknowledged, conservation::Conservation, convergence::Convergence, facts::Fact,
-    folds::Folds, history_grammar::HistoryGrammar, one_open_run::OneOpenRun, queries::Queries,
-    replay_equivalence::ReplayEquivalence, retries::Retries, saga::Saga, stale_tokens::StaleTokens,
-    timers::Timers, undurable::Undurable, visibility::Visibility,
+    acknowledged::Acknowledged,
+    conservation::Conservation,
+    convergence::Convergence,
+    facts::Fact,
+    folds::Folds,
+    history_grammar::HistoryGrammar,
+    one_open_run::OneOpenRun,
+    queries::Queries,
+    replay_equivalence::{ReplayEquivalence, TaskDone},
+    retries::Retries,
+    saga::Saga,
+    stale_tokens::StaleTokens,
+    timers::Timers,
+    undurable::Undurable,
+    updates::Updates,
+    visibility::Visibility,
 };
 use crate::{
     cluster::{ledger::Ledger, observe::Observation},
@@ -54,6 +67,7 @@ pub struct Checkers {
     stale_tokens: StaleTokens,
     queries: Queries,
     visibility: Visibility,
+    updates: Updates,
     saga: Saga,
     conservation: Conservation,
     convergence: Convergence,
@@ -116,6 +130,7 @@ impl Checkers {
             stale_tokens: StaleTokens::default(),
             queries: Queries::default(),
             visibility: Visibility::default(),
+            updates: Updates::new(shard_count),
             saga: Saga::new(rules),
             conservation: Conservation::default(),
             convergence: Convergence::default(),
@@ -141,6 +156,7 @@ impl Checkers {
                 let explained = self.facts.recovered(shard, executions);
                 self.folds.recovered(at, &self.facts, executions, explained);
                 self.acknowledged.recovered(at, shard, executions);
+                self.updates.recovered(at, shard, executions);
             }
             Observation::Live { key, execution } => {
                 self.folds.live(at, &self.facts, key, execution);
@@ -148,20 +164,29 @@ impl Checkers {
             Observation::Replied { rpc, reply } => {
                 self.undurable.replied(at, &self.facts, rpc, reply);
                 self.stale_tokens.replied(at, &self.facts, rpc, reply);
+                self.updates.replied(at, &self.facts, rpc, reply);
             }
             Observation::Acknowledged { rpc, answer } => {
                 self.acknowledged.acknowledged(rpc, answer);
                 self.queries.acknowledged(rpc, answer);
                 self.visibility.acknowledged(at, &self.facts, rpc, answer);
+                self.updates.acknowledged(at, &self.facts, rpc, answer);
             }
             Observation::TaskDone {
                 run,
                 started,
                 digest,
                 build,
+                messages,
             } => {
+                let done = TaskDone {
+                    started,
+                    digest,
+                    build,
+                    messages,
+                };
                 self.replay_equivalence
-                    .task_done(at, &self.facts, run, started, digest, build);
+                    .task_done(at, &self.facts, run, &done);
             }
             Observation::Nondeterminism { run, what } => {
                 self.replay_equivalence.nondeterminism(at, run, what);
@@ -177,6 +202,7 @@ impl Checkers {
         self.acknowledged.finish(at, &self.facts);
         self.visibility
             .finish(at, &self.facts, &ending.namespace, &ending.rows);
+        self.updates.finish(at, &self.facts);
         self.saga.finish(at, &self.facts, ledger);
         self.conservation.finish(at, ledger, &ending.accounts);
         self.convergence
@@ -202,6 +228,7 @@ impl Checkers {
             &self.stale_tokens.tally,
             &self.queries.tally,
             &self.visibility.tally,
+            &self.updates.tally,
             &self.saga.tally,
             &self.conservation.tally,
             &self.convergence.tally,

@@ -4,7 +4,10 @@
 use std::rc::Rc;
 
 use steadfast_core::RunKey;
-use steadfast_proto::temporal::api::history::v1::{HistoryEvent, history_event::Attributes};
+use steadfast_proto::temporal::api::{
+    history::v1::{HistoryEvent, history_event::Attributes},
+    protocol::v1::Message,
+};
 use steadfast_replay::{CachedRun, Registry, RunInit, Task, TaskOutcome};
 
 use super::{
@@ -21,6 +24,19 @@ pub(crate) struct ReplayEquivalence {
     builds: Vec<Rc<Registry>>,
 }
 
+/// A workflow task that a worker has answered.
+#[derive(Clone, Copy, Debug)]
+pub struct TaskDone<'a> {
+    /// Its started event.
+    pub started: i64,
+    /// The digest of all commands of the run so far.
+    pub digest: u64,
+    /// The code that the worker runs.
+    pub build: usize,
+    /// The updates that came with it.
+    pub messages: &'a [Message],
+}
+
 impl ReplayEquivalence {
     /// For workers that run these builds of the workflow code.
     #[must_use]
@@ -32,15 +48,13 @@ impl ReplayEquivalence {
     }
 
     /// A worker has answered a workflow task; the digest is of all commands of the run so far.
-    pub(crate) fn task_done(
-        &mut self,
-        at: Time,
-        facts: &Facts,
-        run: &RunKey,
-        started: i64,
-        digest: u64,
-        build: usize,
-    ) {
+    pub(crate) fn task_done(&mut self, at: Time, facts: &Facts, run: &RunKey, done: &TaskDone<'_>) {
+        let TaskDone {
+            started,
+            digest,
+            build,
+            messages,
+        } = *done;
         let Some(registry) = self.builds.get(build) else {
             return;
         };
@@ -55,7 +69,7 @@ impl ReplayEquivalence {
         let Some(events) = started_here.filter(|events| ends_with_start(events)) else {
             return;
         };
-        let cold = replay(registry, run, events);
+        let cold = replay(registry, run, events, messages);
         self.tally.check(at, cold.as_ref() == Ok(&digest), || match cold {
             Ok(_) => format!(
                 "{}: at event {started} the cached code has decided otherwise than the replayed code",
@@ -81,7 +95,12 @@ fn ends_with_start(events: &[HistoryEvent]) -> bool {
 }
 
 /// The digest of all commands when the run is replayed from the start.
-fn replay(registry: &Registry, run: &RunKey, events: &[HistoryEvent]) -> Result<u64, String> {
+fn replay(
+    registry: &Registry,
+    run: &RunKey,
+    events: &[HistoryEvent],
+    messages: &[Message],
+) -> Result<u64, String> {
     let init = RunInit {
         namespace: run.execution.namespace.to_string(),
         workflow_id: run.execution.workflow_id.to_string(),
@@ -95,6 +114,7 @@ fn replay(registry: &Registry, run: &RunKey, events: &[HistoryEvent]) -> Result<
         previous_started_event_id: previous_started(events),
         started_event_id: events.last().map_or(0, |event| event.event_id),
         attempt: 1,
+        messages: messages.to_vec(),
         ..Task::default()
     };
     match cold.task(task) {

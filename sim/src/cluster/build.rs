@@ -423,6 +423,8 @@ impl Workload {
             let target = match &operation.kind {
                 OperationKind::Signal { target, .. }
                 | OperationKind::SignalWithStart { target, .. }
+                | OperationKind::Update { target, .. }
+                | OperationKind::UpdateWithStart { target, .. }
                 | OperationKind::Query { target, .. }
                 | OperationKind::Cancel { target, .. }
                 | OperationKind::Terminate { target, .. } => target,
@@ -450,7 +452,11 @@ impl Workload {
                         continue;
                     }
                     let at = moment(draw, operation.when, *start);
-                    let starts_it = matches!(&*kind, OperationKind::SignalWithStart { .. });
+                    let starts_it = matches!(
+                        &*kind,
+                        OperationKind::SignalWithStart { .. }
+                            | OperationKind::UpdateWithStart { .. }
+                    );
                     let after_start = entry.as_ref().is_some_and(|e| e.started) && !starts_it;
                     let what = What::Operate(Rc::clone(&kind), entry.clone());
                     workload.add(at, fill(&target.id, instance), instance, what, after_start);

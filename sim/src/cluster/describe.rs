@@ -56,6 +56,23 @@ fn request(rpc: &Rpc, out: &mut dyn Write) -> fmt::Result {
                 .map_or("", |e| e.workflow_id.as_str());
             write!(out, " {id} {}", body.signal_name)
         }
+        Rpc::Update(body) => {
+            let id = body
+                .workflow_execution
+                .as_ref()
+                .map_or("", |e| e.workflow_id.as_str());
+            let update = body.request.clone().unwrap_or_default();
+            let (meta, input) = (
+                update.meta.unwrap_or_default(),
+                update.input.unwrap_or_default(),
+            );
+            write!(out, " {id} {} {}", input.name, meta.update_id)
+        }
+        Rpc::PollUpdate(body) => {
+            let update = body.update_ref.clone().unwrap_or_default();
+            let execution = update.workflow_execution.unwrap_or_default();
+            write!(out, " {} {}", execution.workflow_id, update.update_id)
+        }
         Rpc::CompleteWorkflowTask(body) => {
             for command in &body.commands {
                 let name = command.command_type().as_str_name();
@@ -84,6 +101,8 @@ fn answer(answer: &Answer, out: &mut dyn Write) -> fmt::Result {
                 execution.workflow_id, task.started_event_id
             )
         }
+        Answer::Update(answer) => write!(out, " {:?}", answer.stage()),
+        Answer::PollUpdate(answer) => write!(out, " {:?}", answer.stage()),
         Answer::PollActivityTask(task) => {
             let Some(execution) = &task.workflow_execution else {
                 return out.write_str(" nothing");

@@ -83,6 +83,12 @@ rpcs! {
     Cancel(RequestCancelWorkflowExecutionRequest) -> RequestCancelWorkflowExecutionResponse;
     /// End a run.
     Terminate(TerminateWorkflowExecutionRequest) -> TerminateWorkflowExecutionResponse;
+    /// Have a run's code do something.
+    Update(UpdateWorkflowExecutionRequest) -> UpdateWorkflowExecutionResponse;
+    /// Ask how far an update is.
+    PollUpdate(PollWorkflowExecutionUpdateRequest) -> PollWorkflowExecutionUpdateResponse;
+    /// Have a run's code do something; the run is started if need be.
+    UpdateWithStart(ExecuteMultiOperationRequest) -> ExecuteMultiOperationResponse;
     /// Ask the workflow's code.
     Query(QueryWorkflowRequest) -> QueryWorkflowResponse;
     /// Read a run's state.
@@ -109,6 +115,17 @@ rpcs! {
     CancelActivity(RespondActivityTaskCanceledRequest) -> RespondActivityTaskCanceledResponse;
     /// An activity is alive.
     Heartbeat(RecordActivityTaskHeartbeatRequest) -> RecordActivityTaskHeartbeatResponse;
+}
+
+impl Rpc {
+    /// Whether its answer tells how far an update is.
+    #[must_use]
+    pub fn is_update(&self) -> bool {
+        matches!(
+            self,
+            Self::Update(_) | Self::PollUpdate(_) | Self::UpdateWithStart(_)
+        )
+    }
 }
 
 /// A call of a service of the outside world, made by activity code.

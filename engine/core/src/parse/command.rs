@@ -101,10 +101,13 @@ pub(super) fn parse(
                 "UpsertedMemo is not set on ModifyWorkflowPropertiesCommand.",
             ),
         },
-        Attributes::ProtocolMessageCommandAttributes(_) => bad(
+        Attributes::ProtocolMessageCommandAttributes(a) if a.message_id.is_empty() => bad(
             Cause::BadUpdateWorkflowExecutionMessage,
-            "no message of that id is known: this server takes no workflow updates yet",
+            "MessageID is not set on ProtocolMessageCommand.",
         ),
+        Attributes::ProtocolMessageCommandAttributes(a) => {
+            Ok(CommandKind::ProtocolMessage { id: a.message_id })
+        }
         Attributes::ScheduleNexusOperationCommandAttributes(_)
         | Attributes::RequestCancelNexusOperationCommandAttributes(_) => {
             bad(Cause::FeatureDisabled, "Nexus operations are disabled")

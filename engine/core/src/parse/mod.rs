@@ -8,6 +8,7 @@ mod caller;
 mod command;
 mod policy;
 mod start;
+mod update;
 mod worker;
 
 use std::time::Duration;
@@ -18,6 +19,7 @@ use steadfast_proto::temporal::api::common::v1::WorkflowExecution;
 pub use caller::{cancel, describe, history, query, reset_stickiness, signal, terminate};
 pub use policy::{retry_policy, retry_policy_to_proto};
 pub use start::{signal_with_start, start};
+pub use update::{multi_operation, poll_update, update};
 pub use worker::{
     activity_canceled, activity_canceled_by_id, activity_completed, activity_completed_by_id,
     activity_failed, activity_failed_by_id, activity_heartbeat, activity_heartbeat_by_id,

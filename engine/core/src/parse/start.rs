@@ -27,11 +27,15 @@ pub fn start(
     request: StartWorkflowExecutionRequest,
     fresh: RequestId,
 ) -> Result<Request, Rejection> {
-    Ok(Request::Start(Box::new(parse(
-        request,
-        fresh,
-        IdConflictPolicy::Fail,
-    )?)))
+    Ok(Request::Start(Box::new(plain(request, fresh)?)))
+}
+
+/// A start by itself, or as one of several operations.
+pub(super) fn plain(
+    request: StartWorkflowExecutionRequest,
+    fresh: RequestId,
+) -> Result<StartRequest, Rejection> {
+    parse(request, fresh, IdConflictPolicy::Fail)
 }
 
 /// A signal-with-start. Both share the request id.

@@ -19,7 +19,7 @@ use steadfast_proto::temporal::api::{
     },
 };
 
-use super::{command, duration, invalid, key, name, run_id};
+use super::{command, duration, invalid, key, name, run_id, update};
 use crate::{
     effect::{Rejection, ReplyTo},
     ids::{ActivityId, Namespace},
@@ -127,6 +127,10 @@ pub fn workflow_task_completed(
         CompleteWorkflowTask {
             token,
             commands,
+            messages: update::messages(request.messages)?,
+            can_discard: request
+                .capabilities
+                .is_some_and(|c| c.discard_speculative_workflow_task_with_events),
             identity: request.identity,
             sticky: request
                 .sticky_attributes

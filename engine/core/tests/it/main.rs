@@ -5,6 +5,7 @@
 
 mod script;
 mod tables;
+mod updates;
 mod visibility;
 mod world;
 

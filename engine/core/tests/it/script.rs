@@ -6,12 +6,15 @@
 //! signal W NAME [request=ID]      signal-with-start W NAME        cancel W        terminate W
 //! poll [QUEUE]                    poll-activity [QUEUE]           query W         await-history W
 //! complete [sticky=QUEUE] [new] [force] COMMAND; COMMAND; …       fail-task       answer-query
+//! update W ID [wait=accepted|admitted] [first=RUN]     poll-update W ID [wait=accepted|now]     wait-ended W
+//! update-with-start W ID [wait=accepted] [request=ID] [conflict=use|terminate] [reuse=…]
 //! activity complete|fail|fail-for-good|cancel|heartbeat
 //! advance 10s     restart     evict W     deaf     hear     clock-back 1h     shutdown-worker QUEUE
 //! ```
 //! Commands: `activity ID [stc=5s] [s2c=..] [s2s=..] [hb=..] [attempts=3]`, `cancel-activity ID`, `timer ID 5s`,
 //! `cancel-timer ID`, `child W [abandon|request-cancel]`, `signal-external W NAME`, `cancel-external W`, `marker NAME`,
-//! `upsert KEY VALUE`, `memo KEY VALUE`, `done`, `fail`, `canceled`, `continue-as-new`.
+//! `upsert KEY VALUE`, `memo KEY VALUE`, `done`, `fail`, `canceled`, `continue-as-new`. What a worker says to updates
+//! stands among the commands: see `updates`. With `discards` the worker says that it can forget a task.
 
 use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 
@@ -37,7 +40,7 @@ use steadfast_proto::temporal::api::{
     workflowservice::v1 as service,
 };
 
-use crate::world::World;
+use crate::{updates::Updates, world::World};
 
 /// Runs a script; what it prints is the snapshot.
 pub(crate) fn run(text: &str) -> String {
@@ -57,6 +60,7 @@ pub(crate) struct Script {
     query_token: Vec<u8>,
     activity: Vec<u8>,
     scheduled: BTreeMap<String, i64>,
+    pub(crate) updates: Updates,
 }
 
 impl Default for Script {
@@ -69,14 +73,15 @@ impl Default for Script {
             query_token: Vec::new(),
             activity: Vec::new(),
             scheduled: BTreeMap::new(),
+            updates: Updates::default(),
         }
     }
 }
 
 /// The words of a line: plain ones in order, `key=value` ones by key.
-struct Words<'a> {
-    plain: Vec<&'a str>,
-    options: BTreeMap<&'a str, &'a str>,
+pub(crate) struct Words<'a> {
+    pub(crate) plain: Vec<&'a str>,
+    pub(crate) options: BTreeMap<&'a str, &'a str>,
 }
 
 impl<'a> Words<'a> {
@@ -96,7 +101,7 @@ impl<'a> Words<'a> {
         words
     }
 
-    fn at(&self, index: usize) -> &'a str {
+    pub(crate) fn at(&self, index: usize) -> &'a str {
         self.plain
             .get(index)
             .unwrap_or_else(|| panic!("word {index} is missing: {:?}", self.plain))
@@ -122,11 +127,11 @@ fn duration(text: &str) -> Duration {
     }
 }
 
-fn key(id: &str) -> ExecutionKey {
+pub(crate) fn key(id: &str) -> ExecutionKey {
     ExecutionKey::new("default", id)
 }
 
-fn execution(id: &str) -> Option<WorkflowExecution> {
+pub(crate) fn execution(id: &str) -> Option<WorkflowExecution> {
     Some(WorkflowExecution {
         workflow_id: id.into(),
         run_id: String::new(),
@@ -141,7 +146,7 @@ fn queue(name: &str, kind: TaskQueueKind) -> Option<TaskQueue> {
     })
 }
 
-fn text(value: &str) -> Payload {
+pub(crate) fn text(value: &str) -> Payload {
     Payload::json(value).expect("a string")
 }
 
@@ -234,6 +239,8 @@ impl Script {
                 writeln!(self.out, "  {}", if loaded { "kept" } else { "forgotten" })
                     .expect("a string");
             }
+            "update" | "poll-update" | "update-with-start" => self.ask_update(verb, &words),
+            "wait-ended" => self.end_waits(words.at(0)),
             "deaf" => self.world.deaf = true,
             "hear" => self.world.deaf = false,
             "shutdown-worker" => {
@@ -255,8 +262,13 @@ impl Script {
             Ok(request) => {
                 self.world.request(request);
             }
-            Err(rejection) => writeln!(self.out, "  refused: {rejection}").expect("a string"),
+            Err(rejection) => self.refused(&rejection),
         }
+    }
+
+    pub(crate) fn refused(&mut self, rejection: &steadfast_core::Rejection) {
+        let line = show_rejection(rejection);
+        writeln!(self.out, "  {line}").expect("a string");
     }
 
     fn signal_with_start(&mut self, words: &Words<'_>) {
@@ -325,6 +337,11 @@ impl Script {
             if index == 0 {
                 request.force_create_new_workflow_task = words.take("force");
                 request.return_new_workflow_task = words.take("new");
+                request.capabilities = words.take("discards").then_some(
+                    service::respond_workflow_task_completed_request::Capabilities {
+                        discard_speculative_workflow_task_with_events: true,
+                    },
+                );
                 request.sticky_attributes =
                     words
                         .options
@@ -335,6 +352,9 @@ impl Script {
                                 Duration::from_secs(5),
                             )),
                         });
+            }
+            if self.updates.says(&words, &mut request) {
+                continue;
             }
             if let Some(verb) = words.plain.first().copied() {
                 let attributes = self.command(verb, &words);
@@ -511,7 +531,7 @@ impl Script {
         for (_, answer) in std::mem::take(&mut self.world.answers) {
             let line = match answer {
                 Ok(reply) => self.describe(reply),
-                Err(rejection) => format!("refused: {}", hide_ids(&rejection.to_string())),
+                Err(rejection) => show_rejection(&rejection),
             };
             writeln!(self.out, "  {line}").expect("a string");
         }
@@ -542,7 +562,7 @@ impl Script {
                 self.task = task.token.encode();
                 self.queries = task.queries.keys().cloned().collect();
                 format!(
-                    "workflow task of {}: attempt {}, events {}..={}{}, previous {}, queries {}",
+                    "workflow task of {}: attempt {}, events {}..={}{}, previous {}, queries {}{}",
                     task.token.run.execution.workflow_id,
                     task.attempt,
                     task.history.first,
@@ -554,6 +574,7 @@ impl Script {
                     },
                     task.previous_started,
                     task.queries.len(),
+                    self.updates.came_with(&task.messages),
                 )
             }
             Reply::QueryTask(task) => {
@@ -575,13 +596,18 @@ impl Script {
                     task.activity_id, task.attempt
                 )
             }
-            Reply::WorkflowTaskCompleted { next, .. } => match next {
-                Some(next) => {
-                    let line = self.describe(Reply::WorkflowTask(next));
-                    format!("completed, with a {line}")
+            Reply::WorkflowTaskCompleted { next, reset_to, .. } => {
+                let mut line = "completed".to_owned();
+                if let Some(event) = reset_to {
+                    write!(line, ", forget all since {event}").expect("a string");
                 }
-                None => "completed".to_owned(),
-            },
+                if let Some(next) = next {
+                    let next = self.describe(Reply::WorkflowTask(next));
+                    write!(line, ", with a {next}").expect("a string");
+                }
+                line
+            }
+            Reply::Update(update) => self.show_update(&update),
             Reply::Heartbeat { cancel_requested } => {
                 format!("cancel requested: {cancel_requested}")
             }
@@ -623,7 +649,7 @@ impl Words<'_> {
     }
 }
 
-fn start(words: &Words<'_>) -> service::StartWorkflowExecutionRequest {
+pub(crate) fn start(words: &Words<'_>) -> service::StartWorkflowExecutionRequest {
     service::StartWorkflowExecutionRequest {
         namespace: "default".into(),
         workflow_id: words.at(0).into(),
@@ -691,6 +717,8 @@ pub(crate) fn show(event: &HistoryEvent) -> String {
         "timeout_type",
         "cause",
         "initiator",
+        "protocol_instance_id",
+        "accepted_event_id",
     ] {
         let Some(at) = debug.find(&format!(" {field}: ")) else {
             continue;
@@ -705,6 +733,20 @@ pub(crate) fn show(event: &HistoryEvent) -> String {
         }
     }
     line
+}
+
+fn show_rejection(rejection: &steadfast_core::Rejection) -> String {
+    use steadfast_core::{Rejection, effect::OperationStatus};
+    let operation = |status: &OperationStatus| match status {
+        OperationStatus::Done => "done".to_owned(),
+        OperationStatus::Aborted => "aborted".to_owned(),
+        OperationStatus::Failed(rejection) => hide_ids(&rejection.to_string()),
+    };
+    if let Rejection::MultiOperation { start, update } = rejection {
+        let (start, update) = (operation(start), operation(update));
+        return format!("refused: start: {start} / update: {update}");
+    }
+    format!("refused: {}", hide_ids(&rejection.to_string()))
 }
 
 /// Run ids come from entropy; a script's reader does not care for them.

@@ -8,7 +8,7 @@ use std::sync::{
 
 use bytes::Bytes;
 use steadfast_core::{
-    MatchingInput, Registry, Rejection, Reply, ReplyTo, Request, Timestamp,
+    ExecutionKey, MatchingInput, Registry, Rejection, Reply, ReplyTo, Request, Timestamp,
     namespace::SYSTEM_NAMESPACE,
     visibility::{GroupBy, SearchAttributeTypes},
 };
@@ -77,6 +77,8 @@ pub(crate) enum Post {
     Gone(ReplyTo),
     /// Somebody looks at rows, which needs no machine.
     Look(Look),
+    /// He has waited for an update of this execution for as long as he may, and is to be told how far it is.
+    WaitEnded(ReplyTo, ExecutionKey),
     /// A sync has ended.
     Synced,
     /// No more long polls: those that wait are answered with nothing.

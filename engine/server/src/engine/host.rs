@@ -224,6 +224,10 @@ impl Host {
             Post::Ask(to, ask, answer) => self.ask(to, ask, answer),
             Post::Gone(to) => self.gone(to),
             Post::Look(look) => self.look(look),
+            Post::WaitEnded(to, key) => {
+                let shard = key.shard(self.store.shards());
+                self.step(shard, InputEvent::WaitEnded(to, key));
+            }
             // The store is asked in `settle`.
             Post::Synced => {}
             Post::Drain => self.drain(),

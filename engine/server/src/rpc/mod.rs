@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `clients` | those who start, signal, query, read and end workflows |
 //! | `visibility` | those who look for workflows |
+//! | `updates` | those who update workflows |
 //! | `workers` | those who run workflow and activity code |
 //! | `namespaces` | those who look after namespaces and their search attributes |
 //! | `system` | everybody who connects |
@@ -15,6 +16,7 @@ mod clock;
 mod namespaces;
 mod system;
 mod table;
+mod updates;
 mod visibility;
 mod workers;
 

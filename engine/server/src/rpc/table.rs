@@ -49,6 +49,10 @@ impl WorkflowService for Frontend {
         scan_workflow_executions: workflow::ScanWorkflowExecutionsRequest => workflow::ScanWorkflowExecutionsResponse;
         count_workflow_executions: workflow::CountWorkflowExecutionsRequest => workflow::CountWorkflowExecutionsResponse;
         get_search_attributes: workflow::GetSearchAttributesRequest => workflow::GetSearchAttributesResponse;
+        // Updates.
+        update_workflow_execution: workflow::UpdateWorkflowExecutionRequest => workflow::UpdateWorkflowExecutionResponse;
+        poll_workflow_execution_update: workflow::PollWorkflowExecutionUpdateRequest => workflow::PollWorkflowExecutionUpdateResponse;
+        execute_multi_operation: workflow::ExecuteMultiOperationRequest => workflow::ExecuteMultiOperationResponse;
         // Workers.
         poll_workflow_task_queue: workflow::PollWorkflowTaskQueueRequest => workflow::PollWorkflowTaskQueueResponse;
         respond_workflow_task_completed: workflow::RespondWorkflowTaskCompletedRequest => workflow::RespondWorkflowTaskCompletedResponse;

@@ -234,6 +234,7 @@ fn task(scheduled: EventId, time: Timestamp) -> WorkflowTask {
         sticky: None,
         schedule_to_start: Duration::ZERO,
         started: None,
+        stamp: 0,
     }
 }
 

@@ -157,7 +157,7 @@ impl EngineNode {
             self.abandon(ctx, to, shard);
         }
         let reply_to = self.callers.wait(from, call, Rc::clone(&rpc));
-        if matches!(&*rpc, Rpc::History(body) if body.wait_new_event) {
+        if matches!(&*rpc, Rpc::History(body) if body.wait_new_event) || rpc.is_update() {
             let token = self.callers.hold(reply_to);
             ctx.set_timer(held, HOLDS | token);
         }
@@ -166,8 +166,9 @@ impl EngineNode {
         }
         match translate::parse(reply_to, held, Rc::unwrap_or_clone(rpc)) {
             Ok(translate::Inbound::Shard(request)) => {
-                let shard = request.key().shard(self.config.topology.borrow().shards);
-                self.callers.belongs_to(reply_to, shard);
+                let key = request.key();
+                let shard = key.shard(self.config.topology.borrow().shards);
+                self.callers.belongs_to(reply_to, shard, key);
                 self.step(ctx, shard, InputEvent::Request(reply_to, request));
             }
             Ok(translate::Inbound::Matching(input)) => self.step_matching(ctx, input),
@@ -396,11 +397,15 @@ impl EngineNode {
         }
     }
 
-    /// A wait for history has lasted for as long as it may: it ends with nothing.
+    /// A wait has lasted for as long as it may. One for history ends with nothing, one for an update with what the
+    /// machine says.
     fn hold_ended(&mut self, ctx: &mut Ctx<'_, Wire>, token: u64) {
         let Some(to) = self.callers.release(token & !TAGS) else {
             return;
         };
+        if let Some((shard, key)) = self.callers.awaits_update(to) {
+            return self.step(ctx, shard, InputEvent::WaitEnded(to, key));
+        }
         if let Some(caller) = self.callers.answer(to) {
             let answer = Ok(translate::nothing_yet(&caller.rpc));
             ctx.reply(caller.peer, Wire::Answer(caller.call, Rc::new(answer)));

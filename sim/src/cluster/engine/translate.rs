@@ -6,8 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use steadfast_core::{
     EventId, Rejection, Reply, ReplyTo, Request, RunKey,
-    effect::{EventRange, WorkflowTaskReply},
-    ids::RequestId,
+    effect::{EventRange, UpdateOutcome, WorkflowTaskReply},
+    ids::{RequestId, UpdateId},
     matching::MatchingInput,
     parse, render,
     visibility::{self, ListRequest, SearchAttributeTypes},
@@ -51,6 +51,11 @@ pub(super) fn parse(reply_to: ReplyTo, held: Duration, rpc: Rpc) -> Result<Inbou
         }
         Rpc::Start(body) => parse::start(body, fresh(reply_to))?,
         Rpc::SignalWithStart(body) => parse::signal_with_start(body, fresh(reply_to))?,
+        Rpc::Update(body) => parse::update(body, fresh_update(reply_to))?,
+        Rpc::PollUpdate(body) => parse::poll_update(body)?,
+        Rpc::UpdateWithStart(body) => {
+            parse::multi_operation(body, fresh(reply_to), fresh_update(reply_to))?
+        }
         Rpc::Signal(body) => parse::signal(body)?,
         Rpc::Cancel(body) => parse::cancel(body)?,
         Rpc::Terminate(body) => parse::terminate(body)?,
@@ -70,6 +75,11 @@ pub(super) fn parse(reply_to: ReplyTo, held: Duration, rpc: Rpc) -> Result<Inbou
 /// A request id for those who bring none.
 fn fresh(reply_to: ReplyTo) -> RequestId {
     RequestId::new(format!("request-{:x}", reply_to.0))
+}
+
+/// An update's id for those who bring none.
+fn fresh_update(reply_to: ReplyTo) -> UpdateId {
+    UpdateId::new(format!("update-{:x}", reply_to.0))
 }
 
 /// What a caller at another engine must have asked to be told this.
@@ -124,6 +134,25 @@ pub(super) fn render(
         )),
         Reply::Query(answer) => Ok(Answer::Query(render::query_answer(answer))),
         Reply::QueryRejected(status) => Ok(Answer::Query(render::query_rejected(status))),
+        Reply::Update(reply) => {
+            let event = match reply.outcome {
+                UpdateOutcome::InHistory(event) => {
+                    let range = EventRange {
+                        first: event,
+                        last: event,
+                    };
+                    page(&reply.run, range, store)?.0.pop()
+                }
+                UpdateOutcome::None | UpdateOutcome::Failed(_) => None,
+            };
+            Ok(match rpc {
+                Rpc::PollUpdate(_) => Answer::PollUpdate(render::update_poll(*reply, event)),
+                Rpc::UpdateWithStart(_) => {
+                    Answer::UpdateWithStart(render::update_with_start(*reply, event))
+                }
+                _ => Answer::Update(render::update(*reply, event)),
+            })
+        }
         Reply::Describe(answer) => Ok(Answer::Describe(*answer)),
         Reply::Namespaces(_) | Reply::Time(_) => {
             unreachable!("nobody in the simulator asks for them")

@@ -243,7 +243,10 @@ impl WorkerNode {
                 }
             }
             (About::Fetch(fetch), answer) => self.fetched(ctx, *fetch, answer),
-            (About::Completion(_), Ok(Answer::CompleteWorkflowTask(next))) => {
+            (About::Completion(run), Ok(Answer::CompleteWorkflowTask(next))) => {
+                if next.reset_history_event_id > 0 {
+                    self.cache.rewind(&run, next.reset_history_event_id);
+                }
                 if let Some(task) = next.workflow_task {
                     self.workflow_task(ctx, task);
                 }

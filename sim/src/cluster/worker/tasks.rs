@@ -12,7 +12,7 @@ use steadfast_proto::temporal::api::{
     workflowservice::v1::{
         GetWorkflowExecutionHistoryRequest, PollWorkflowTaskQueueResponse,
         RespondQueryTaskCompletedRequest, RespondWorkflowTaskCompletedRequest,
-        RespondWorkflowTaskFailedRequest,
+        RespondWorkflowTaskFailedRequest, respond_workflow_task_completed_request::Capabilities,
     },
 };
 use steadfast_replay::{CachedRun, Completion, RunInit, Task, TaskOutcome};
@@ -134,7 +134,7 @@ impl WorkerNode {
             attempt: task.attempt,
             queries: queries(&task),
             query: task.query.clone(),
-            messages: Vec::new(),
+            messages: task.messages.clone(),
         });
         match outcome {
             TaskOutcome::Completed(completion) => {
@@ -227,6 +227,7 @@ impl WorkerNode {
                 started: task.started_event_id,
                 digest: run.digest(),
                 build: self.build,
+                messages: &task.messages,
             },
         );
         for query in task.queries.values() {
@@ -248,6 +249,10 @@ impl WorkerNode {
         let rpc = Rpc::CompleteWorkflowTask(RespondWorkflowTaskCompletedRequest {
             task_token: task.task_token,
             commands: completion.commands,
+            messages: completion.messages,
+            capabilities: Some(Capabilities {
+                discard_speculative_workflow_task_with_events: true,
+            }),
             identity: self.identity.clone(),
             sticky_attributes: sticky,
             return_new_workflow_task: true,
