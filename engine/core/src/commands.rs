@@ -56,6 +56,7 @@ impl Tx<'_> {
         self.effects.effects.truncate(saved.effects);
         self.volatile.new_work.truncate(saved.new_work);
         self.wants_task = false;
+        self.eager.clear();
     }
 
     /// Carries out one command. `Ok(true)`: the workflow must be woken for what it caused.
@@ -112,6 +113,12 @@ impl Tx<'_> {
                     upserted_memo: Some(changes),
                 };
                 self.write_with(attributes, trimmings);
+            }
+            CommandKind::ScheduleNexus(operation) => {
+                self.schedule_nexus(*operation, completed, trimmings)?;
+            }
+            CommandKind::CancelNexus { scheduled } => {
+                self.request_cancel_nexus(scheduled, completed)?;
             }
             CommandKind::Complete(result) => self.end(Ending::Completed(result), completed)?,
             CommandKind::Fail(failure) => self.end(Ending::Failed(failure), completed)?,

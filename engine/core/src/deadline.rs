@@ -6,6 +6,7 @@ use crate::{
     chain::Ending,
     execution::Run,
     ids::{EventId, TimerId},
+    nexus::{NexusAsk, NexusDeadline, next_nexus_deadline},
     time::Timestamp,
     tx::Tx,
 };
@@ -29,6 +30,10 @@ pub enum DeadlineReason {
     ActivityRetry,
     /// Messages without an answer are sent again.
     Resend,
+    /// A Nexus operation is out of time.
+    Nexus(EventId, TimeoutKind),
+    /// A Nexus handler has not answered in time.
+    NexusAnswer(EventId, NexusAsk),
 }
 
 /// Temporal's timeout types, in an order.
@@ -87,6 +92,8 @@ impl Tx<'_> {
             DeadlineReason::Timer(id) => self.fire_timer(id),
             DeadlineReason::WorkflowTask(kind) => self.time_out_task(kind.wire()),
             DeadlineReason::Activity(id, kind) => self.time_out_activity(*id, kind.wire()),
+            DeadlineReason::Nexus(id, kind) => self.time_out_nexus(*id, kind.wire()),
+            DeadlineReason::NexusAnswer(id, ask) => self.nexus_unanswered(*id, *ask),
             DeadlineReason::ActivityRetry | DeadlineReason::Resend => {}
         }
     }
@@ -102,7 +109,13 @@ impl Tx<'_> {
         let activity = self
             .next_activity_timeout()
             .map(|(at, id, kind)| (at, DeadlineReason::Activity(id, TimeoutKind::of(kind))));
-        [fixed(&self.run), timer, activity]
+        let nexus = next_nexus_deadline(&self.run).map(|(at, id, what)| match what {
+            NexusDeadline::OutOfTime(kind) => {
+                (at, DeadlineReason::Nexus(id, TimeoutKind::of(kind)))
+            }
+            NexusDeadline::NoAnswer(ask) => (at, DeadlineReason::NexusAnswer(id, ask)),
+        });
+        [fixed(&self.run), timer, activity, nexus]
             .into_iter()
             .flatten()
             .min()
@@ -142,10 +155,17 @@ pub(crate) fn sleeps_until(run: &Run) -> Option<Timestamp> {
         let dispatch = state.started.is_none().then_some(state.scheduled);
         timeout.into_iter().chain(dispatch).min()
     });
+    let nexus = next_nexus_deadline(run).map(|(at, _, _)| at);
+    let asks = run
+        .nexus
+        .values()
+        .flat_map(|state| state.waiting().map(|(_, call)| call.due));
     fixed(run)
         .map(|(at, _)| at)
         .into_iter()
         .chain(timer)
         .chain(activities)
+        .chain(nexus)
+        .chain(asks)
         .min()
 }

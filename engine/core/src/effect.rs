@@ -5,16 +5,18 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use steadfast_proto::temporal::api::{
+    activity::v1::ActivityExecutionOutcome,
     common::v1::{Header, Payloads, Priority},
     enums::v1::WorkflowExecutionStatus,
     failure::v1::Failure,
     query::v1::WorkflowQuery,
-    workflowservice::v1::DescribeWorkflowExecutionResponse,
+    workflowservice::v1::{DescribeActivityExecutionResponse, DescribeWorkflowExecutionResponse},
 };
 
 use crate::{
     ids::{ActivityId, Epoch, EventId, ExecutionKey, RunId, RunKey, ShardId, TaskQueueName},
     message::Envelope,
+    nexus::NexusTaskReply,
     policy::RetryPolicy,
     record::Batch,
     time::Timestamp,
@@ -100,10 +102,16 @@ pub enum Reply {
     Describe(Box<DescribeWorkflowExecutionResponse>),
     /// A piece of history.
     History(HistoryReply),
+    /// A Nexus task for a poller.
+    NexusTask(Box<NexusTaskReply>),
+    /// How an activity of its own ended, and which run of it.
+    ActivityOutcome(RunId, Option<Box<ActivityExecutionOutcome>>),
+    /// How an activity of its own stands.
+    DescribeActivity(Box<DescribeActivityExecutionResponse>),
 }
 
 /// A run was started, or was there.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Started {
     /// The run.
     pub run_id: RunId,
@@ -113,6 +121,8 @@ pub struct Started {
     pub started: bool,
     /// Its state.
     pub status: WorkflowExecutionStatus,
+    /// Its first workflow task, if the caller is to run it itself.
+    pub eager: Option<Box<WorkflowTaskReply>>,
 }
 
 /// Events `first..=last` of a run; empty if `last < first`.
@@ -205,6 +215,8 @@ pub struct ActivityTaskReply {
     pub retry: RetryPolicy,
     /// Priority and fairness.
     pub priority: Option<Priority>,
+    /// Whether no workflow has scheduled it.
+    pub standalone: bool,
 }
 
 /// A piece of history.
@@ -234,6 +246,14 @@ pub enum Rejection {
     AlreadyStarted {
         /// For people.
         message: String,
+        /// The request that made the run.
+        start_request_id: String,
+        /// The run that has the id.
+        run_id: RunId,
+    },
+    /// The id of an activity is taken. ALREADY_EXISTS with `ActivityExecutionAlreadyStartedFailure`.
+    #[error("activity execution already started")]
+    ActivityAlreadyStarted {
         /// The request that made the run.
         start_request_id: String,
         /// The run that has the id.

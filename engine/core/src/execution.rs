@@ -10,6 +10,7 @@ use crate::{
     activity::ActivityState,
     history::HistoryState,
     ids::{EventId, RequestId, RunId},
+    nexus::NexusState,
     record::{Created, Entry, OutboxPut, Record},
     request::StickyRequest,
     workflow_task::WorkflowTask,
@@ -39,6 +40,8 @@ pub struct Run {
     pub sticky: Option<StickyRequest>,
     /// The attempts of pending activities. One whose end is buffered is gone from here, not yet from the history.
     pub activities: BTreeMap<EventId, Box<ActivityState>>,
+    /// What the handlers of pending Nexus operations are asked. One whose end is buffered is gone from here.
+    pub nexus: BTreeMap<EventId, Box<NexusState>>,
     /// Events that wait for the started workflow task to end.
     pub buffered: Vec<Buffered>,
     /// Signals that were taken.
@@ -84,6 +87,7 @@ impl Run {
             task: None,
             sticky: None,
             activities: BTreeMap::new(),
+            nexus: BTreeMap::new(),
             buffered: Vec::new(),
             signal_requests: BTreeSet::new(),
             attached_requests: BTreeSet::new(),
@@ -107,6 +111,7 @@ impl Run {
             self.task = None;
             self.sticky = None;
             self.activities.clear();
+            self.nexus.clear();
             self.buffered.clear();
             self.closing_attempted = false;
         }
@@ -146,6 +151,12 @@ impl Run {
             }
             Record::ClosingAttempted(yes) => self.closing_attempted = *yes,
             Record::ChildBegun(yes) => self.begun = *yes,
+            Record::Nexus(scheduled, Some(state)) => {
+                self.nexus.insert(*scheduled, state.clone());
+            }
+            Record::Nexus(scheduled, None) => {
+                self.nexus.remove(scheduled);
+            }
         }
     }
 }
@@ -189,7 +200,8 @@ impl Execution {
     pub fn is_idle(&self) -> bool {
         self.runs.values().all(|run| {
             run.outbox.is_empty()
-                && (!run.is_open() || run.task.is_none() && run.activities.is_empty())
+                && (!run.is_open()
+                    || run.task.is_none() && run.activities.is_empty() && run.nexus.is_empty())
         })
     }
 }

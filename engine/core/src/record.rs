@@ -8,6 +8,7 @@ use crate::{
     activity::ActivityState,
     ids::{Epoch, EventId, ExecutionKey, RequestId, RunId, ShardId},
     message::OutboxWork,
+    nexus::NexusState,
     request::StickyRequest,
     time::Timestamp,
     workflow_task::WorkflowTask,
@@ -67,6 +68,8 @@ pub enum Record {
     ClosingAttempted(bool),
     /// The first workflow task of a child may be scheduled (its parent knows of it), or still waits.
     ChildBegun(bool),
+    /// What the handler of a Nexus operation is asked, by its scheduled event; `None` when it is over.
+    Nexus(EventId, Option<Box<NexusState>>),
 }
 
 /// What is known of a run at its creation and is not in its history.

@@ -10,8 +10,9 @@ use steadfast_proto::temporal::api::{
     query::v1::QueryRejected,
     workflowservice::v1::{
         GetWorkflowExecutionHistoryResponse, PollActivityTaskQueueResponse,
-        PollWorkflowTaskQueueResponse, QueryWorkflowResponse, RespondWorkflowTaskCompletedResponse,
-        SignalWithStartWorkflowExecutionResponse, StartWorkflowExecutionResponse,
+        PollNexusTaskQueueResponse, PollWorkflowTaskQueueResponse, QueryWorkflowResponse,
+        RespondWorkflowTaskCompletedResponse, SignalWithStartWorkflowExecutionResponse,
+        StartWorkflowExecutionResponse,
     },
 };
 
@@ -19,6 +20,7 @@ use crate::{
     chain::{execution, normal},
     effect::{ActivityTaskReply, HistoryReply, QueryTaskReply, Started, WorkflowTaskReply},
     ids::{EventId, RunId},
+    nexus::NexusTaskReply,
     parse::retry_policy_to_proto,
     time::duration_to_proto,
 };
@@ -114,7 +116,12 @@ pub fn activity_task(task: ActivityTaskReply) -> PollActivityTaskQueueResponse {
         workflow_type: Some(WorkflowType {
             name: task.workflow_type,
         }),
-        workflow_execution: Some(execution(&task.token.run)),
+        workflow_execution: (!task.standalone).then(|| execution(&task.token.run)),
+        activity_run_id: if task.standalone {
+            task.token.run.run_id.to_string()
+        } else {
+            String::new()
+        },
         activity_type: Some(ActivityType {
             name: task.activity_type,
         }),
@@ -132,6 +139,16 @@ pub fn activity_task(task: ActivityTaskReply) -> PollActivityTaskQueueResponse {
         retry_policy: Some(retry_policy_to_proto(&task.retry)),
         priority: task.priority,
         ..PollActivityTaskQueueResponse::default()
+    }
+}
+
+/// A Nexus task.
+#[must_use]
+pub fn nexus_task(task: NexusTaskReply) -> PollNexusTaskQueueResponse {
+    PollNexusTaskQueueResponse {
+        task_token: task.token.encode().into(),
+        request: Some(task.request),
+        ..PollNexusTaskQueueResponse::default()
     }
 }
 

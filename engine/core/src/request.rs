@@ -14,8 +14,10 @@ use steadfast_proto::temporal::api::{
 use crate::{
     command::Command,
     ids::{ActivityId, EventId, ExecutionKey, RequestId, RunId, TaskQueueName},
+    nexus::NexusAnswer,
     policy::{IdConflictPolicy, IdReusePolicy, RetryPolicy},
     record::Proto,
+    standalone::{StandaloneRequest, StandaloneStart},
     token::TaskToken,
 };
 
@@ -46,6 +48,12 @@ pub enum Request {
     Activity(Box<ActivityRequest>),
     /// Forget which worker has the run in its cache.
     ResetStickiness(Target),
+    /// A Nexus handler answers.
+    NexusAnswer(Box<NexusAnswer>),
+    /// Start an activity of its own.
+    StartActivity(Box<StandaloneStart>),
+    /// Something about an activity of its own.
+    Standalone(Box<StandaloneRequest>),
 }
 
 /// An execution and, if the caller cares, one run of it.
@@ -72,6 +80,9 @@ impl Request {
             Self::CompleteWorkflowTask(complete) => &complete.token.run.execution,
             Self::FailWorkflowTask(fail) => &fail.token.run.execution,
             Self::Activity(activity) => activity.target.key(),
+            Self::StartActivity(start) => &start.start.key,
+            Self::Standalone(request) => &request.target.key,
+            Self::NexusAnswer(answer) => &answer.token.run.execution,
         }
     }
 }

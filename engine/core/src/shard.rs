@@ -665,7 +665,7 @@ impl Step<'_> {
         }
     }
 
-    fn reply(&mut self, to: ReplyTo, reply: Result<Reply, Rejection>) {
+    pub(crate) fn reply(&mut self, to: ReplyTo, reply: Result<Reply, Rejection>) {
         self.effects.effects.push(Effect::Reply(to, reply));
     }
 
@@ -674,6 +674,7 @@ impl Step<'_> {
             Request::Start(_) | Request::SignalWithStart(..) => {
                 self.start(loaded, reply_to, request);
             }
+            Request::StartActivity(start) => self.start_standalone(loaded, reply_to, *start),
             Request::Describe(target) => {
                 let answer = self.find(loaded, target.run_id.as_ref()).map(|run_id| {
                     let run = &loaded.execution.runs[&run_id];
@@ -689,6 +690,8 @@ impl Step<'_> {
             | Request::CompleteWorkflowTask(_)
             | Request::FailWorkflowTask(_)
             | Request::Activity(_)
+            | Request::NexusAnswer(_)
+            | Request::Standalone(_)
             | Request::ResetStickiness(_) => {
                 let wanted = wanted_run(&request);
                 match self.find(loaded, wanted.as_ref()) {
@@ -716,11 +719,16 @@ impl Step<'_> {
             Request::CompleteWorkflowTask(complete) => tx.complete_task(*complete, reply_to),
             Request::FailWorkflowTask(fail) => tx.fail_task(&fail, reply_to),
             Request::Activity(activity) => tx.activity_request(*activity, reply_to),
+            Request::NexusAnswer(answer) => tx.nexus_answered(*answer, reply_to),
+            Request::Standalone(request) => tx.standalone_request(request.action, reply_to),
             Request::ResetStickiness(_) => {
                 tx.reset_stickiness();
                 tx.reply(reply_to, Ok(Reply::Done));
             }
-            Request::Start(_) | Request::SignalWithStart(..) | Request::Describe(_) => {
+            Request::Start(_)
+            | Request::SignalWithStart(..)
+            | Request::StartActivity(_)
+            | Request::Describe(_) => {
                 unreachable!("not for one run")
             }
         }
@@ -740,6 +748,9 @@ impl Step<'_> {
             | Request::CompleteWorkflowTask(_)
             | Request::FailWorkflowTask(_)
             | Request::Activity(_)
+            | Request::NexusAnswer(_)
+            | Request::StartActivity(_)
+            | Request::Standalone(_)
             | Request::ResetStickiness(_) => unreachable!("not a start"),
         };
         let verdict = judge(&start, &loaded.execution);
@@ -767,7 +778,7 @@ impl Step<'_> {
         match signal {
             Some(signal) => tx.signal_with_start(*signal, started, reply_to),
             None => {
-                let reply = tx.started_reply(started);
+                let reply = tx.eager_reply(&start, started);
                 tx.reply(reply_to, Ok(reply));
             }
         }
@@ -786,6 +797,9 @@ impl Step<'_> {
                 TaskKind::Activity => tx
                     .start_activity(claim)
                     .map(|task| Reply::ActivityTask(Box::new(task))),
+                TaskKind::Nexus => tx
+                    .ask_nexus(claim)
+                    .map(|task| Reply::NexusTask(Box::new(task))),
             };
             tx.finish();
         }
@@ -823,10 +837,12 @@ fn wanted_run(request: &Request) -> Option<RunId> {
         Request::Describe(target) | Request::ResetStickiness(target) => of(target),
         Request::CompleteWorkflowTask(complete) => Some(complete.token.run.run_id.clone()),
         Request::FailWorkflowTask(fail) => Some(fail.token.run.run_id.clone()),
+        Request::NexusAnswer(answer) => Some(answer.token.run.run_id.clone()),
+        Request::Standalone(request) => of(&request.target),
         Request::Activity(activity) => match &activity.target {
             ActivityTarget::Token(token) => Some(token.run.run_id.clone()),
             ActivityTarget::ById(target, _) => of(target),
         },
-        Request::Start(_) | Request::SignalWithStart(..) => None,
+        Request::Start(_) | Request::SignalWithStart(..) | Request::StartActivity(_) => None,
     }
 }

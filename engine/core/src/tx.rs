@@ -92,6 +92,8 @@ pub(crate) struct Tx<'a> {
     pub(crate) wants_task: bool,
     /// Even if the first workflow task is delayed.
     pub(crate) wants_task_now: bool,
+    /// Activities that the worker would run itself at once.
+    pub(crate) eager: Vec<EventId>,
     /// What waits for a poller may have changed.
     offers_stale: bool,
 }
@@ -139,6 +141,7 @@ impl<'a> Tx<'a> {
             buffered_in_log,
             wants_task: false,
             wants_task_now: false,
+            eager: Vec::new(),
             offers_stale: false,
         }
     }
@@ -158,7 +161,10 @@ impl<'a> Tx<'a> {
 
     /// Changes what is kept beside the history.
     pub(crate) fn record(&mut self, record: Record) {
-        self.offers_stale |= matches!(record, Record::WorkflowTask(_) | Record::Activity(..));
+        self.offers_stale |= matches!(
+            record,
+            Record::WorkflowTask(_) | Record::Activity(..) | Record::Nexus(..)
+        );
         self.run.apply(&record);
         self.log(record);
     }
@@ -190,6 +196,12 @@ impl<'a> Tx<'a> {
         HistoryEvent {
             event_time: Some(trimmings.time.unwrap_or(self.now).to_proto()),
             event_type: attributes.event_type().into(),
+            // temporal: historybuilder/event_factory.go, workers may not know these yet.
+            worker_may_ignore: matches!(
+                attributes,
+                Attributes::NexusOperationCancelRequestCompletedEventAttributes(_)
+                    | Attributes::NexusOperationCancelRequestFailedEventAttributes(_)
+            ),
             user_metadata: trimmings.user_metadata,
             links: trimmings.links,
             attributes: Some(attributes),
@@ -323,14 +335,21 @@ impl<'a> Tx<'a> {
 
     fn offer_what_waits(&mut self) {
         let (activities, next_attempt) = self.waiting_activities();
-        self.volatile.next_attempt = next_attempt;
+        let (nexus, next_ask) = self.waiting_nexus();
+        self.volatile.next_attempt = next_attempt.into_iter().chain(next_ask).min();
         let task = self
             .waiting_task()
             .map(|(task, sticky)| self.task_offer(task, sticky));
         let activities = activities.into_iter().map(|task| self.activity_offer(task));
+        let nexus = nexus.into_iter().map(|task| Offer {
+            queue: self.nexus_queue(task.scheduled),
+            task,
+            fallback: None,
+        });
         let wanted: BTreeMap<_, _> = task
             .into_iter()
             .chain(activities)
+            .chain(nexus)
             .map(|offer| (offer.task.clone(), offer))
             .collect();
         let Volatile {
@@ -410,7 +429,7 @@ impl<'a> Tx<'a> {
         self.log(Record::Created(created));
     }
 
-    fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         if self.run.is_open() {
             if self.task_started() && self.buffer_is_full() {
                 self.force_task_failure();
@@ -534,6 +553,10 @@ fn ends_something(event: &HistoryEvent) -> bool {
                 | A::ChildWorkflowExecutionCanceledEventAttributes(_)
                 | A::ChildWorkflowExecutionTimedOutEventAttributes(_)
                 | A::ChildWorkflowExecutionTerminatedEventAttributes(_)
+                | A::NexusOperationCompletedEventAttributes(_)
+                | A::NexusOperationFailedEventAttributes(_)
+                | A::NexusOperationCanceledEventAttributes(_)
+                | A::NexusOperationTimedOutEventAttributes(_)
         )
     )
 }

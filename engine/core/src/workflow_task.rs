@@ -46,7 +46,7 @@ use crate::{
     },
     message::{Claim, TaskKind, TaskRef},
     record::Record,
-    request::{CommandError, CompleteWorkflowTask, FailWorkflowTask, StickyRequest},
+    request::{CommandError, CompleteWorkflowTask, FailWorkflowTask, StartRequest, StickyRequest},
     time::{Timestamp, duration_to_proto},
     token::TaskToken,
     tx::{Trimmings, Tx},
@@ -240,6 +240,21 @@ impl Tx<'_> {
             self.record(Record::Sticky(None));
         }
         Some(self.start_pending_task(claim.request_id.clone(), &claim.identity, from_sticky))
+    }
+
+    /// Gives the first task to the caller who starts the run; `None` if it has to wait, or is not out any more.
+    pub(crate) fn start_first_task(&mut self, request: &StartRequest) -> Option<WorkflowTaskReply> {
+        if !self.run.history.start.eager_execution_accepted {
+            return None;
+        }
+        let task = self.run.task.as_deref()?;
+        match &task.started {
+            Some(start) => (task.attempt == 1 && start.request_id == request.request_id)
+                .then(|| self.task_reply()),
+            None => (task.attempt == 1 && task.scheduled == EventId(2)).then(|| {
+                self.start_pending_task(request.request_id.clone(), &request.identity, false)
+            }),
+        }
     }
 
     /// Starts the pending task.
@@ -504,9 +519,15 @@ impl Tx<'_> {
                 next_task = Some(Box::new(reply));
             }
         }
+        let same_run = self.run.run_id == request.token.run.run_id;
+        let activities = if same_run {
+            self.start_eager(&request.identity)
+        } else {
+            Vec::new()
+        };
         let reply = Reply::WorkflowTaskCompleted {
             next: next_task,
-            activities: Vec::new(),
+            activities,
             reset_to: EventId::NONE,
         };
         self.reply(reply_to, Ok(reply));

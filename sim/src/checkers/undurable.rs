@@ -55,7 +55,10 @@ impl Undurable {
             | Reply::Heartbeat { .. }
             | Reply::Query(_)
             | Reply::QueryRejected(_)
-            | Reply::Describe(_) => return,
+            | Reply::Describe(_)
+            | Reply::NexusTask(_)
+            | Reply::ActivityOutcome(..)
+            | Reply::DescribeActivity(_) => return,
         };
         self.tally.check(at, supported.is_ok(), || {
             format!(

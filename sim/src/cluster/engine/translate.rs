@@ -124,6 +124,9 @@ pub(super) fn render(
             let waits = matches!(rpc, Rpc::History(body) if body.wait_new_event);
             Ok(Answer::History(render::history(reply, events, waits)))
         }
+        Reply::NexusTask(_) | Reply::ActivityOutcome(..) | Reply::DescribeActivity(_) => {
+            unreachable!("nobody in the simulation asks for it")
+        }
     }
 }
 
