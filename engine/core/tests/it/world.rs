@@ -180,6 +180,7 @@ impl World {
                 | Record::OutboxDone(_)
                 | Record::ClosingAttempted(_)
                 | Record::ChildBegun(_)
+                | Record::Namespace(..)
                 | Record::Nexus(..) => None,
             })
             .collect()
