@@ -6,7 +6,7 @@ use steadfast_proto::temporal::api::{
     command::v1::RecordMarkerCommandAttributes,
     common::v1::{Header, Memo, Payload, Payloads, Priority, SearchAttributes},
     failure::v1::Failure,
-    sdk::v1::UserMetadata,
+    sdk::v1::{EventGroupMarker, UserMetadata},
 };
 
 use crate::{
@@ -22,6 +22,8 @@ pub struct Command {
     pub kind: CommandKind,
     /// Summary and details, copied to the event.
     pub user_metadata: Option<UserMetadata>,
+    /// Marks that group events, copied to the event.
+    pub group_markers: Vec<EventGroupMarker>,
 }
 
 /// One decision.

@@ -69,6 +69,7 @@ impl Tx<'_> {
     ) -> Result<bool, CommandError> {
         let trimmings = Trimmings {
             user_metadata: command.user_metadata,
+            group_markers: command.group_markers,
             ..Trimmings::default()
         };
         match command.kind {

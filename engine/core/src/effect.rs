@@ -19,7 +19,7 @@ use crate::{
     },
     message::Envelope,
     namespace::Registry,
-    nexus::NexusTaskReply,
+    nexus::{Endpoints, NexusTaskReply},
     policy::RetryPolicy,
     record::Batch,
     time::Timestamp,
@@ -115,6 +115,8 @@ pub enum Reply {
     ActivityOutcome(RunId, Option<Box<ActivityExecutionOutcome>>),
     /// How an activity of its own stands.
     DescribeActivity(Box<DescribeActivityExecutionResponse>),
+    /// The Nexus endpoints as they are now, and the id of the one that was changed.
+    Endpoints(Endpoints, String),
 }
 
 /// A run was started, or was there.
@@ -284,6 +286,9 @@ pub enum Rejection {
     /// The name of a namespace is taken. ALREADY_EXISTS with `NamespaceAlreadyExistsFailure`.
     #[error("{0}")]
     NamespaceExists(String),
+    /// The name of something else is taken. ALREADY_EXISTS.
+    #[error("{0}")]
+    Exists(String),
     /// Not to this caller. PERMISSION_DENIED with `PermissionDeniedFailure`.
     #[error("{0}")]
     PermissionDenied(String),

@@ -14,7 +14,7 @@ use crate::{
     history::HistoryState,
     ids::{EventId, RequestId, RunId},
     namespace::Registry,
-    nexus::NexusState,
+    nexus::{Endpoints, NexusState},
     record::{Created, Entry, OutboxPut, Record},
     request::StickyRequest,
     workflow_task::WorkflowTask,
@@ -29,6 +29,8 @@ pub struct Execution {
     pub runs: BTreeMap<RunId, Run>,
     /// The namespaces, in the one execution that is their registry.
     pub namespaces: Registry,
+    /// The Nexus endpoints, in the one execution that is their registry.
+    pub endpoints: Endpoints,
 }
 
 /// One run.
@@ -157,7 +159,7 @@ impl Run {
             }
             Record::ClosingAttempted(yes) => self.closing_attempted = *yes,
             Record::ChildBegun(yes) => self.begun = *yes,
-            Record::Namespace(..) => unreachable!("it is of no run"),
+            Record::Namespace(..) | Record::Endpoint(..) => unreachable!("it is of no run"),
             Record::Nexus(scheduled, Some(state)) => {
                 self.nexus.insert(*scheduled, state.clone());
             }
@@ -199,6 +201,13 @@ impl Execution {
             }
             Record::Namespace(name, None) => {
                 self.namespaces.remove(name);
+            }
+            Record::Endpoint(id, Some(endpoint)) => {
+                let endpoint = Arc::new((**endpoint).clone());
+                self.endpoints.insert(id.clone(), endpoint);
+            }
+            Record::Endpoint(id, None) => {
+                self.endpoints.remove(id);
             }
             of_run => self
                 .runs

@@ -31,6 +31,7 @@ use steadfast_proto::temporal::api::{
         StartChildWorkflowExecutionInitiatedEventAttributes,
         WorkflowExecutionStartedEventAttributes, history_event::Attributes,
     },
+    sdk::v1::UserMetadata,
 };
 
 use crate::{
@@ -49,6 +50,8 @@ pub struct HistoryState {
     pub bytes: i64,
     /// The start event's attributes.
     pub start: Arc<WorkflowExecutionStartedEventAttributes>,
+    /// Summary and details of the start, for people.
+    pub user_metadata: Option<Box<UserMetadata>>,
     /// When the run was started.
     pub start_time: Timestamp,
     /// Open, or how it closed.
@@ -190,6 +193,7 @@ impl Default for HistoryState {
             next_event: EventId::FIRST,
             bytes: 0,
             start: Arc::default(),
+            user_metadata: None,
             start_time: Timestamp::EPOCH,
             status: WorkflowExecutionStatus::Running,
             close_time: None,
@@ -280,6 +284,9 @@ impl HistoryState {
         self.bytes = self
             .bytes
             .saturating_add(i64::try_from(len).unwrap_or(i64::MAX));
+        if id == EventId::FIRST {
+            self.user_metadata = event.user_metadata.clone().map(Box::new);
+        }
         if let Some(attributes) = &event.attributes {
             self.apply_attributes(id, time, attributes);
             self.apply_standalone(time, attributes);

@@ -52,6 +52,8 @@ pub const RESEND_INTERVAL: Duration = Duration::from_secs(2);
 pub const MAX_LOADED_EXECUTIONS: usize = 100_000;
 /// Namespaces; one more is refused.
 pub const MAX_NAMESPACES: usize = 10_000;
+/// Nexus endpoints; one more is refused.
+pub const MAX_ENDPOINTS: usize = 10_000;
 /// Search attributes that users add to one namespace; one more is refused.
 pub const MAX_SEARCH_ATTRIBUTES: usize = 500;
 /// Workers that are known by what they say about themselves; the longest silent is forgotten for one more.

@@ -195,6 +195,7 @@ impl Step<'_> {
                 | Rejection::NotReady(_)
                 | Rejection::NamespaceNotFound(_)
                 | Rejection::NamespaceExists(_)
+                | Rejection::Exists(_)
                 | Rejection::PermissionDenied(_)
                 | Rejection::Unavailable(_)
                 | Rejection::QueryFailed { .. },

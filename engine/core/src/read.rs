@@ -104,7 +104,7 @@ pub fn describe(key: &ExecutionKey, run: &Run) -> DescribeWorkflowExecutionRespo
             workflow_execution_timeout: start.workflow_execution_timeout,
             workflow_run_timeout: start.workflow_run_timeout,
             default_workflow_task_timeout: start.workflow_task_timeout,
-            user_metadata: None,
+            user_metadata: history.user_metadata.as_deref().cloned(),
         }),
         workflow_execution_info: Some(info(key, run)),
         pending_activities: pending_activities(run),

@@ -166,14 +166,18 @@ pub fn workflow_task_completed(
     }
 }
 
-/// The answer to a start.
+/// The answer to a start. `eager` is the first workflow task, if the caller runs it itself.
 #[must_use]
-pub fn started(started: &Started) -> StartWorkflowExecutionResponse {
+pub fn started(
+    started: &Started,
+    eager: Option<PollWorkflowTaskQueueResponse>,
+) -> StartWorkflowExecutionResponse {
     StartWorkflowExecutionResponse {
         run_id: started.run_id.to_string(),
         first_execution_run_id: started.first_run.to_string(),
         started: started.started,
         status: started.status.into(),
+        eager_workflow_task: eager,
         ..StartWorkflowExecutionResponse::default()
     }
 }

@@ -15,7 +15,7 @@ use crate::{
     command::Command,
     ids::{ActivityId, EventId, ExecutionKey, RequestId, RunId, TaskQueueName},
     namespace::{NamespaceRequest, registry_key},
-    nexus::NexusAnswer,
+    nexus::{self, EndpointRequest, NexusAnswer},
     policy::{IdConflictPolicy, IdReusePolicy, RetryPolicy},
     record::Proto,
     standalone::{StandaloneRequest, StandaloneStart},
@@ -57,6 +57,8 @@ pub enum Request {
     StartActivity(Box<StandaloneStart>),
     /// Something about an activity of its own.
     Standalone(Box<StandaloneRequest>),
+    /// Something about Nexus endpoints.
+    Endpoint(EndpointRequest),
 }
 
 /// An execution and, if the caller cares, one run of it.
@@ -73,8 +75,10 @@ impl Request {
     #[must_use]
     pub fn key(&self) -> &ExecutionKey {
         static REGISTRY: LazyLock<ExecutionKey> = LazyLock::new(registry_key);
+        static ENDPOINTS: LazyLock<ExecutionKey> = LazyLock::new(nexus::registry_key);
         match self {
             Self::Namespace(_) => &REGISTRY,
+            Self::Endpoint(_) => &ENDPOINTS,
             Self::Start(start) | Self::SignalWithStart(start, _) => &start.key,
             Self::Signal(signal) => &signal.target.key,
             Self::Cancel(cancel) => &cancel.target.key,

@@ -701,6 +701,7 @@ impl Step<'_> {
                 self.start(loaded, reply_to, request);
             }
             Request::Namespace(request) => self.namespace_request(loaded, reply_to, request),
+            Request::Endpoint(request) => self.endpoint_request(loaded, reply_to, request),
             Request::StartActivity(start) => self.start_standalone(loaded, reply_to, *start),
             Request::Describe(target) => {
                 let answer = self.find(loaded, target.run_id.as_ref()).map(|run_id| {
@@ -756,6 +757,8 @@ impl Step<'_> {
             | Request::SignalWithStart(..)
             | Request::Describe(_)
             | Request::Namespace(_)
+            | Request::Endpoint(_)
+            | Request::Endpoint(_)
             | Request::StartActivity(_) => {
                 unreachable!("not for one run")
             }
@@ -778,6 +781,8 @@ impl Step<'_> {
             | Request::Activity(_)
             | Request::ResetStickiness(_)
             | Request::Namespace(_)
+            | Request::Endpoint(_)
+            | Request::Endpoint(_)
             | Request::NexusAnswer(_)
             | Request::StartActivity(_)
             | Request::Standalone(_) => unreachable!("not a start"),
@@ -872,6 +877,10 @@ fn wanted_run(request: &Request) -> Option<RunId> {
             ActivityTarget::Token(token) => Some(token.run.run_id.clone()),
             ActivityTarget::ById(target, _) => of(target),
         },
-        Request::Start(_) | Request::SignalWithStart(..) | Request::Namespace(_) | Request::StartActivity(_) => None,
+        Request::Start(_)
+        | Request::SignalWithStart(..)
+        | Request::Namespace(_)
+        | Request::Endpoint(_)
+        | Request::StartActivity(_) => None,
     }
 }

@@ -12,7 +12,7 @@ use siphasher::sip128::{Hasher128 as _, SipHasher13};
 use steadfast_proto::temporal::api::{
     common::v1::Link,
     history::v1::{HistoryEvent, history_event::Attributes},
-    sdk::v1::UserMetadata,
+    sdk::v1::{EventGroupMarker, UserMetadata},
 };
 
 use crate::{
@@ -75,6 +75,7 @@ pub(crate) struct Trimmings {
     pub(crate) time: Option<Timestamp>,
     pub(crate) user_metadata: Option<UserMetadata>,
     pub(crate) links: Vec<Link>,
+    pub(crate) group_markers: Vec<EventGroupMarker>,
 }
 
 /// See the module documentation.
@@ -204,6 +205,7 @@ impl<'a> Tx<'a> {
             ),
             user_metadata: trimmings.user_metadata,
             links: trimmings.links,
+            event_group_markers: trimmings.group_markers,
             attributes: Some(attributes),
             ..HistoryEvent::default()
         }

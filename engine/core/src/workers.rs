@@ -10,7 +10,10 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use steadfast_proto::temporal::api::worker::v1::{WorkerHeartbeat, WorkerListInfo};
+use steadfast_proto::temporal::api::{
+    enums::v1::WorkerStatus,
+    worker::v1::{WorkerHeartbeat, WorkerListInfo},
+};
 
 use crate::{effect::Rejection, ids::Namespace, limits::MAX_WORKERS, time::Monotonic};
 
@@ -91,6 +94,125 @@ impl Workers {
     }
 }
 
+/// Which workers are wanted: comparisons of what they say about themselves, joined by `AND`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter(Vec<Comparison>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Comparison {
+    field: Field,
+    equal: bool,
+    value: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Field {
+    InstanceKey,
+    Identity,
+    HostName,
+    TaskQueue,
+    DeploymentName,
+    BuildId,
+    SdkName,
+    SdkVersion,
+    Status,
+}
+
+impl Field {
+    fn of(name: &str) -> Option<Self> {
+        Some(match name {
+            "WorkerInstanceKey" => Self::InstanceKey,
+            "WorkerIdentity" => Self::Identity,
+            "HostName" => Self::HostName,
+            "TaskQueue" => Self::TaskQueue,
+            "DeploymentName" => Self::DeploymentName,
+            "BuildId" => Self::BuildId,
+            "SdkName" => Self::SdkName,
+            "SdkVersion" => Self::SdkVersion,
+            "Status" | "WorkerStatus" => Self::Status,
+            _ => return None,
+        })
+    }
+
+    fn read(self, worker: &WorkerHeartbeat) -> &str {
+        let version = worker.deployment_version.as_ref();
+        match self {
+            Self::InstanceKey => &worker.worker_instance_key,
+            Self::Identity => &worker.worker_identity,
+            Self::HostName => worker.host_info.as_ref().map_or("", |h| &h.host_name),
+            Self::TaskQueue => &worker.task_queue,
+            Self::DeploymentName => version.map_or("", |v| &v.deployment_name),
+            Self::BuildId => version.map_or("", |v| &v.build_id),
+            Self::SdkName => &worker.sdk_name,
+            Self::SdkVersion => &worker.sdk_version,
+            Self::Status => match worker.status() {
+                WorkerStatus::Unspecified => "Unspecified",
+                WorkerStatus::Running => "Running",
+                WorkerStatus::ShuttingDown => "ShuttingDown",
+                WorkerStatus::Shutdown => "Shutdown",
+            },
+        }
+    }
+}
+
+impl Filter {
+    /// Reads a query; the empty one wants all.
+    ///
+    /// # Errors
+    /// If it is something else than comparisons with `=` and `!=`, joined by `AND`.
+    // temporal: service/matching/workers/worker_query_engine.go, of which this is a part.
+    pub fn parse(query: &str) -> Result<Self, Rejection> {
+        let mut comparisons = Vec::new();
+        let mut rest = query.trim();
+        while !rest.is_empty() {
+            let (comparison, after) = comparison(rest).ok_or_else(|| {
+                Rejection::InvalidArgument(format!("malformed query: {rest:?} is no comparison of a worker's field with a quoted text"))
+            })?;
+            comparisons.push(comparison);
+            rest = after.trim_start();
+            if rest.is_empty() {
+                break;
+            }
+            rest = match rest.get(..4) {
+                Some(word) if word.eq_ignore_ascii_case("and ") => rest[4..].trim_start(),
+                Some(_) | None => {
+                    return Err(Rejection::InvalidArgument(format!(
+                        "operation is not supported: {rest:?}; comparisons are joined by AND"
+                    )));
+                }
+            };
+        }
+        Ok(Self(comparisons))
+    }
+
+    /// Whether it wants this worker.
+    #[must_use]
+    pub fn accepts(&self, worker: &WorkerHeartbeat) -> bool {
+        let holds = |c: &Comparison| (c.field.read(worker) == c.value) == c.equal;
+        self.0.iter().all(holds)
+    }
+}
+
+/// One comparison at the head of a text, and what follows it.
+fn comparison(text: &str) -> Option<(Comparison, &str)> {
+    let end = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_')?;
+    let field = Field::of(&text[..end])?;
+    let rest = text[end..].trim_start();
+    let (equal, rest) = match rest.strip_prefix("!=") {
+        Some(rest) => (false, rest),
+        None => (true, rest.strip_prefix('=')?),
+    };
+    let rest = rest.trim_start();
+    let quote = rest.chars().next().filter(|c| matches!(c, '\'' | '"'))?;
+    let (value, rest) = rest[1..].split_once(quote)?;
+    let comparison = Comparison {
+        field,
+        equal,
+        value: value.to_owned(),
+    };
+    Some((comparison, rest))
+}
+
 /// What a list of workers shows of one.
 #[must_use]
 pub fn list_info(heartbeat: &WorkerHeartbeat) -> WorkerListInfo {
@@ -145,6 +267,25 @@ mod tests {
         assert_eq!(keys(&workers, "b", ""), ["z"]);
         assert_eq!(workers.describe(&"a".into(), "x").unwrap().status, 2);
         assert!(workers.describe(&"b".into(), "x").is_err());
+    }
+
+    #[test]
+    fn a_filter_compares_what_workers_say() {
+        let worker = WorkerHeartbeat {
+            task_queue: "q".to_owned(),
+            ..beat("key", WorkerStatus::Running.into())
+        };
+        let accepts = |query: &str| Filter::parse(query).map(|f| f.accepts(&worker)).ok();
+        assert_eq!(accepts(""), Some(true));
+        assert_eq!(accepts("WorkerInstanceKey=\"key\""), Some(true));
+        assert_eq!(
+            accepts("TaskQueue = 'q' AND Status != 'Running'"),
+            Some(false)
+        );
+        assert_eq!(accepts("taskqueue = 'q'"), None);
+        assert_eq!(accepts("TaskQueue = q"), None);
+        assert_eq!(accepts("TaskQueue = 'q' OR Status = 'Running'"), None);
+        assert_eq!(accepts("TaskQueue = 'q"), None);
     }
 
     #[test]

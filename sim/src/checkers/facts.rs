@@ -147,7 +147,8 @@ impl RunFacts {
             | Record::ClosingAttempted(_)
             | Record::ChildBegun(_)
             | Record::Namespace(..)
-            | Record::Nexus(..) => {}
+            | Record::Nexus(..)
+            | Record::Endpoint(..) => {}
         }
     }
 

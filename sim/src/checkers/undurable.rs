@@ -59,6 +59,7 @@ impl Undurable {
             | Reply::Time(_)
             | Reply::Describe(_)
             | Reply::NexusTask(_)
+            | Reply::Endpoints(..)
             | Reply::ActivityOutcome(..)
             | Reply::DescribeActivity(_) => return,
         };

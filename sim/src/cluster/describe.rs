@@ -205,6 +205,7 @@ pub(super) fn batch(batch: &Batch, out: &mut String) {
             Record::ClosingAttempted(_) => out.push_str("closing-attempted"),
             Record::ChildBegun(_) => out.push_str("begun"),
             Record::Namespace(name, _) => out.push_str(&format!("namespace({name})")),
+            Record::Endpoint(id, _) => out.push_str(&format!("endpoint({id})")),
             Record::Nexus(id, _) => out.push_str(&format!("nexus({id})")),
         }
     }

@@ -104,6 +104,20 @@ pub enum EndpointRequest {
     },
 }
 
+impl EndpointRequest {
+    /// The namespace that an endpoint is to lead to: it must be there.
+    #[must_use]
+    pub fn namespace(&self) -> Option<&Namespace> {
+        match self {
+            Self::Create(spec) | Self::Update { spec, .. } => match &spec.target {
+                EndpointTarget::Worker { namespace, .. } => Some(namespace),
+                EndpointTarget::External { .. } => None,
+            },
+            Self::Read | Self::Delete { .. } => None,
+        }
+    }
+}
+
 /// Where the registry lives.
 #[must_use]
 pub fn registry_key() -> ExecutionKey {

@@ -23,6 +23,7 @@
 // temporal: components/nexusoperations/{executors,statemachine,completion}.go, workflow/commands.go.
 
 mod callback;
+mod endpoint;
 mod link;
 mod operation;
 mod request;
@@ -39,6 +40,9 @@ use steadfast_proto::temporal::api::{
 
 pub(crate) use callback::callback_infos;
 pub use callback::{NexusClosed, NexusEnd};
+pub use endpoint::{
+    Endpoint, EndpointRequest, EndpointSpec, EndpointTarget, Endpoints, registry_key, target_of,
+};
 pub(crate) use operation::{NexusDeadline, next_nexus_deadline, pending_nexus_operations};
 pub(crate) use request::{handler_error, outcome};
 

@@ -124,6 +124,7 @@ pub(super) fn parse(
     Ok(kind.map(|kind| Command {
         kind,
         user_metadata,
+        group_markers: Vec::new(),
     }))
 }
 

@@ -6,6 +6,7 @@
 
 mod caller;
 mod command;
+mod endpoint;
 mod policy;
 mod standalone;
 mod start;
@@ -17,6 +18,7 @@ use prost::Message;
 use steadfast_proto::temporal::api::common::v1::WorkflowExecution;
 
 pub use caller::{cancel, describe, history, query, reset_stickiness, signal, terminate};
+pub use endpoint::{create_endpoint, delete_endpoint, endpoint_id, update_endpoint};
 pub use policy::{retry_policy, retry_policy_to_proto};
 pub use standalone::{
     cancel_activity, describe_activity, poll_activity_end, start_activity, terminate_activity,

@@ -22,6 +22,7 @@ use steadfast_proto::temporal::api::{
 
 use super::{command, duration, invalid, key, name, run_id, standalone::activity_key};
 use crate::{
+    command::Command,
     effect::{Rejection, ReplyTo},
     ids::{ActivityId, Namespace},
     matching::{MatchingInput, QueryToken},
@@ -191,7 +192,11 @@ pub fn workflow_task_completed(
         let Some(attributes) = wire.attributes else {
             return invalid("Command attributes are not set.");
         };
-        commands.push(command::parse(attributes, wire.user_metadata, &namespace)?);
+        let command = command::parse(attributes, wire.user_metadata, &namespace)?;
+        commands.push(command.map(|command| Command {
+            group_markers: wire.event_group_markers,
+            ..command
+        }));
     }
     Ok(Request::CompleteWorkflowTask(Box::new(
         CompleteWorkflowTask {

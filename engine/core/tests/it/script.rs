@@ -705,6 +705,7 @@ impl Script {
                     task.activity_id, task.attempt
                 )
             }
+            Reply::Endpoints(all, _) => format!("{} endpoints", all.len()),
             Reply::ActivityOutcome(_, outcome) => {
                 format!("activity ended: {}", outcome.map_or("no", |o| ended(&o)))
             }

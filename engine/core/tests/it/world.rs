@@ -181,7 +181,8 @@ impl World {
                 | Record::ClosingAttempted(_)
                 | Record::ChildBegun(_)
                 | Record::Namespace(..)
-                | Record::Nexus(..) => None,
+                | Record::Nexus(..)
+                | Record::Endpoint(..) => None,
             })
             .collect()
     }
