@@ -42,6 +42,7 @@ use steadfast_proto::temporal::api::{
 };
 
 use crate::{
+    activity::merge_priority,
     chain::{Ending, given, normal},
     command::StartChild,
     commands::bad,
@@ -157,7 +158,11 @@ impl Tx<'_> {
             user_metadata: None,
             links: Vec::new(),
             callbacks: Vec::new(),
-            priority: child.priority.clone().map(Proto),
+            priority: merge_priority(
+                self.run.history.start.priority.as_ref(),
+                child.priority.as_ref(),
+            )
+            .map(Proto),
             eager: false,
             on_conflict: None,
         }

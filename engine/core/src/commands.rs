@@ -64,6 +64,7 @@ impl Tx<'_> {
         self.volatile.speculative = saved.speculative;
         self.volatile.updates = saved.updates;
         self.wants_task = false;
+        self.eager.clear();
     }
 
     /// Carries out one command. `Ok(true)`: the workflow must be woken for what it caused.
@@ -76,6 +77,7 @@ impl Tx<'_> {
     ) -> Result<bool, CommandError> {
         let trimmings = Trimmings {
             user_metadata: command.user_metadata,
+            group_markers: command.group_markers,
             ..Trimmings::default()
         };
         match command.kind {
@@ -123,6 +125,12 @@ impl Tx<'_> {
             }
             CommandKind::ProtocolMessage { .. } => {
                 unreachable!("the completion that has the messages takes it")
+            }
+            CommandKind::ScheduleNexus(operation) => {
+                self.schedule_nexus(*operation, completed, trimmings)?;
+            }
+            CommandKind::CancelNexus { scheduled } => {
+                self.request_cancel_nexus(scheduled, completed)?;
             }
             CommandKind::Complete(result) => self.end(Ending::Completed(result), completed)?,
             CommandKind::Fail(failure) => self.end(Ending::Failed(failure), completed)?,

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use steadfast_proto::temporal::api::{
+    activity::v1::ActivityExecutionOutcome,
     common::v1::{Header, Payloads, Priority},
     enums::v1::WorkflowExecutionStatus,
     failure::v1::Failure,
     protocol::v1::Message as ProtocolMessage,
     query::v1::WorkflowQuery,
-    workflowservice::v1::DescribeWorkflowExecutionResponse,
+    workflowservice::v1::{DescribeActivityExecutionResponse, DescribeWorkflowExecutionResponse},
 };
 
 use crate::{
@@ -20,6 +21,7 @@ use crate::{
     },
     message::Envelope,
     namespace::Registry,
+    nexus::{Endpoints, NexusTaskReply},
     policy::RetryPolicy,
     record::Batch,
     request::UpdateStage,
@@ -113,10 +115,18 @@ pub enum Reply {
     Time(Timestamp),
     /// How far an update is.
     Update(Box<UpdateReply>),
+    /// A Nexus task for a poller.
+    NexusTask(Box<NexusTaskReply>),
+    /// How an activity of its own ended, and which run of it.
+    ActivityOutcome(RunId, Option<Box<ActivityExecutionOutcome>>),
+    /// How an activity of its own stands.
+    DescribeActivity(Box<DescribeActivityExecutionResponse>),
+    /// The Nexus endpoints as they are now, and the id of the one that was changed.
+    Endpoints(Endpoints, String),
 }
 
 /// A run was started, or was there.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Started {
     /// The run.
     pub run_id: RunId,
@@ -126,6 +136,8 @@ pub struct Started {
     pub started: bool,
     /// Its state.
     pub status: WorkflowExecutionStatus,
+    /// Its first workflow task, if the caller is to run it itself.
+    pub eager: Option<Box<WorkflowTaskReply>>,
 }
 
 /// How far an update is.
@@ -248,6 +260,8 @@ pub struct ActivityTaskReply {
     pub retry: RetryPolicy,
     /// Priority and fairness.
     pub priority: Option<Priority>,
+    /// Whether no workflow has scheduled it.
+    pub standalone: bool,
 }
 
 /// A piece of history.
@@ -282,6 +296,14 @@ pub enum Rejection {
         /// The run that has the id.
         run_id: RunId,
     },
+    /// The id of an activity is taken. ALREADY_EXISTS with `ActivityExecutionAlreadyStartedFailure`.
+    #[error("activity execution already started")]
+    ActivityAlreadyStarted {
+        /// The request that made the run.
+        start_request_id: String,
+        /// The run that has the id.
+        run_id: RunId,
+    },
     /// Not in this state. FAILED_PRECONDITION.
     #[error("{0}")]
     FailedPrecondition(String),
@@ -300,6 +322,9 @@ pub enum Rejection {
     /// The name of a namespace is taken. ALREADY_EXISTS with `NamespaceAlreadyExistsFailure`.
     #[error("{0}")]
     NamespaceExists(String),
+    /// The name of something else is taken. ALREADY_EXISTS.
+    #[error("{0}")]
+    Exists(String),
     /// Not to this caller. PERMISSION_DENIED with `PermissionDeniedFailure`.
     #[error("{0}")]
     PermissionDenied(String),

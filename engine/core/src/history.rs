@@ -11,6 +11,7 @@
 //! | pending children, external signals and cancels | the outbox that carries them |
 //! | last completed workflow task | the pending one: kind, attempt, start; stickiness |
 //! | updates: admitted by a reset, accepted, completed | those that no worker has accepted: in memory only |
+//! | pending Nexus operations, completion callbacks | what their handlers are asked |
 //! | search attributes, memo, signal count, cancel requested | buffered events |
 
 use std::{
@@ -21,22 +22,25 @@ use std::{
 
 use prost::Message as _;
 use steadfast_proto::temporal::api::{
-    common::v1::{Payload, SearchAttributes},
+    common::v1::{Callback, Payload, Payloads, SearchAttributes},
     enums::v1::WorkflowExecutionStatus,
+    failure::v1::Failure,
     history::v1::{
-        ActivityTaskScheduledEventAttributes, HistoryEvent,
+        ActivityTaskScheduledEventAttributes, HistoryEvent, NexusOperationScheduledEventAttributes,
         RequestCancelExternalWorkflowExecutionInitiatedEventAttributes,
         SignalExternalWorkflowExecutionInitiatedEventAttributes,
         StartChildWorkflowExecutionInitiatedEventAttributes,
         WorkflowExecutionStartedEventAttributes, WorkflowTaskCompletedEventAttributes,
         history_event::Attributes,
     },
+    sdk::v1::UserMetadata,
 };
 
 use crate::{
     ids::{ActivityId, EventId, RunId, TimerId},
     limits::MAX_SEARCH_ATTRIBUTE_BYTES,
     policy::RetryPolicy,
+    standalone::STANDALONE_PREFIX,
     time::{Timestamp, duration_from_proto},
     update::KnownUpdates,
     visibility::{AttributeType, BUILD_IDS, Value, from_payload, to_payload},
@@ -51,6 +55,8 @@ pub struct HistoryState {
     pub bytes: i64,
     /// The start event's attributes.
     pub start: Arc<WorkflowExecutionStartedEventAttributes>,
+    /// Summary and details of the start, for people.
+    pub user_metadata: Option<Box<UserMetadata>>,
     /// When the run was started.
     pub start_time: Timestamp,
     /// Open, or how it closed.
@@ -81,8 +87,16 @@ pub struct HistoryState {
     /// Cancel requests on their way to other executions, by their initiated event.
     pub cancels_out:
         BTreeMap<EventId, Arc<RequestCancelExternalWorkflowExecutionInitiatedEventAttributes>>,
+    /// Pending Nexus operations by their scheduled event.
+    pub nexus: BTreeMap<EventId, PendingNexus>,
+    /// Who is told when the chain of runs ends.
+    pub callbacks: Vec<AttachedCallback>,
+    /// The activity that this run is made for, if no workflow has scheduled it.
+    pub standalone: Option<Box<Standalone>>,
     /// The first cancel request, if any.
     pub cancel_requested: bool,
+    /// What it gave as its reason.
+    pub cancel_reason: String,
     /// Signals so far.
     pub signals: u64,
     /// Updates that are in the history. A closed run keeps them: its callers may ask again.
@@ -130,12 +144,67 @@ pub struct PendingChild {
     pub started: Option<(EventId, RunId)>,
 }
 
+/// A pending Nexus operation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PendingNexus {
+    /// When it was scheduled.
+    pub time: Timestamp,
+    /// The event's attributes.
+    pub attributes: Arc<NexusOperationScheduledEventAttributes>,
+    /// Its `NexusOperationCancelRequested`, 0 if there is none.
+    pub cancel_requested: EventId,
+    /// When that was.
+    pub cancel_time: Timestamp,
+    /// The `WorkflowTaskCompleted` that came with it.
+    pub cancel_completed: EventId,
+}
+
+/// An activity that no workflow has scheduled.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Standalone {
+    /// As it was scheduled.
+    pub scheduled: Option<ScheduledActivity>,
+    /// Its last attempt, from 1; known when it is over.
+    pub attempt: u32,
+    /// When that attempt was started.
+    pub started: Option<Timestamp>,
+    /// Who ran it.
+    pub identity: String,
+    /// How the attempt before failed.
+    pub last_failure: Option<Failure>,
+    /// How it ended.
+    pub end: Option<StandaloneEnd>,
+}
+
+/// How an activity of its own ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum StandaloneEnd {
+    /// With a result.
+    Completed(Option<Payloads>),
+    /// With a failure, which may be a timeout, and Temporal's `RetryState` number.
+    Failed(Box<Failure>, i32),
+    /// Canceled, with details.
+    Canceled(Option<Payloads>),
+    /// Terminated, with a reason.
+    Terminated(String),
+}
+
+/// Somebody who is told when the chain of runs ends.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AttachedCallback {
+    /// Since when.
+    pub time: Timestamp,
+    /// Who.
+    pub callback: Callback,
+}
+
 impl Default for HistoryState {
     fn default() -> Self {
         Self {
             next_event: EventId::FIRST,
             bytes: 0,
             start: Arc::default(),
+            user_metadata: None,
             start_time: Timestamp::EPOCH,
             status: WorkflowExecutionStatus::Running,
             close_time: None,
@@ -150,7 +219,11 @@ impl Default for HistoryState {
             children: BTreeMap::new(),
             signals_out: BTreeMap::new(),
             cancels_out: BTreeMap::new(),
+            nexus: BTreeMap::new(),
+            callbacks: Vec::new(),
+            standalone: None,
             cancel_requested: false,
+            cancel_reason: String::new(),
             signals: 0,
             updates: KnownUpdates::default(),
             search_attributes: BTreeMap::new(),
@@ -225,9 +298,13 @@ impl HistoryState {
         self.bytes = self
             .bytes
             .saturating_add(i64::try_from(len).unwrap_or(i64::MAX));
+        if id == EventId::FIRST {
+            self.user_metadata = event.user_metadata.clone().map(Box::new);
+        }
         if let Some(attributes) = &event.attributes {
             self.transitions += i64::from(begins_transaction(attributes));
             self.apply_attributes(id, time, attributes);
+            self.apply_standalone(time, attributes);
         }
     }
 
@@ -319,8 +396,43 @@ impl HistoryState {
             A::ExternalWorkflowExecutionCancelRequestedEventAttributes(c) => {
                 self.cancels_out.remove(&EventId(c.initiated_event_id));
             }
+            A::NexusOperationScheduledEventAttributes(scheduled) => {
+                let pending = PendingNexus {
+                    time,
+                    attributes: Arc::new(scheduled.clone()),
+                    cancel_requested: EventId::NONE,
+                    cancel_time: Timestamp::EPOCH,
+                    cancel_completed: EventId::NONE,
+                };
+                self.nexus.insert(id, pending);
+            }
+            A::NexusOperationCancelRequestedEventAttributes(cancel) => {
+                if let Some(pending) = self.nexus.get_mut(&EventId(cancel.scheduled_event_id)) {
+                    pending.cancel_requested = id;
+                    pending.cancel_time = time;
+                    pending.cancel_completed = EventId(cancel.workflow_task_completed_event_id);
+                }
+            }
+            A::NexusOperationCompletedEventAttributes(n) => {
+                self.nexus.remove(&EventId(n.scheduled_event_id));
+            }
+            A::NexusOperationFailedEventAttributes(n) => {
+                self.nexus.remove(&EventId(n.scheduled_event_id));
+            }
+            A::NexusOperationCanceledEventAttributes(n) => {
+                self.nexus.remove(&EventId(n.scheduled_event_id));
+            }
+            A::NexusOperationTimedOutEventAttributes(n) => {
+                self.nexus.remove(&EventId(n.scheduled_event_id));
+            }
+            A::WorkflowExecutionOptionsUpdatedEventAttributes(options) => {
+                self.attach(time, &options.attached_completion_callbacks);
+            }
             A::WorkflowExecutionSignaledEventAttributes(_) => self.signals += 1,
-            A::WorkflowExecutionCancelRequestedEventAttributes(_) => self.cancel_requested = true,
+            A::WorkflowExecutionCancelRequestedEventAttributes(request) => {
+                self.cancel_requested = true;
+                self.cancel_reason.clone_from(&request.cause);
+            }
             A::WorkflowExecutionUpdateAdmittedEventAttributes(_)
             | A::WorkflowExecutionUpdateAcceptedEventAttributes(_)
             | A::WorkflowExecutionUpdateCompletedEventAttributes(_) => {
@@ -364,6 +476,11 @@ impl HistoryState {
             merge(&mut self.search_attributes, &attributes.indexed_fields);
         }
         self.memo = start.memo.clone().unwrap_or_default().fields;
+        self.attach(time, &start.completion_callbacks);
+        self.standalone = start
+            .workflow_id
+            .starts_with(STANDALONE_PREFIX)
+            .then(Box::default);
         self.start = Arc::new(start.clone());
     }
 
@@ -400,6 +517,29 @@ impl HistoryState {
         self.search_attributes.insert(BUILD_IDS.to_owned(), payload);
     }
 
+    /// The end of an activity of its own is the end of its run.
+    fn apply_standalone(&mut self, time: Timestamp, attributes: &Attributes) {
+        let Some(standalone) = self.standalone.as_deref_mut() else {
+            return;
+        };
+        if let Attributes::ActivityTaskStartedEventAttributes(started) = attributes {
+            standalone.attempt = u32::try_from(started.attempt).unwrap_or(1);
+            standalone.started = Some(time);
+            standalone.identity.clone_from(&started.identity);
+            standalone.last_failure.clone_from(&started.last_failure);
+        }
+        if let Some((status, end)) = crate::standalone::end_of(attributes) {
+            standalone.end = Some(end);
+            self.close(status, time, "");
+        }
+    }
+
+    fn attach(&mut self, time: Timestamp, callbacks: &[Callback]) {
+        let attached = callbacks.iter().cloned();
+        self.callbacks
+            .extend(attached.map(|callback| AttachedCallback { time, callback }));
+    }
+
     fn apply_scheduled(
         &mut self,
         id: EventId,
@@ -422,6 +562,9 @@ impl HistoryState {
             attributes: Arc::new(scheduled.clone()),
             cancel_requested: EventId::NONE,
         };
+        if let Some(standalone) = self.standalone.as_deref_mut() {
+            standalone.scheduled = Some(activity.clone());
+        }
         self.activity_ids
             .insert(ActivityId::new(scheduled.activity_id.as_str()), id);
         self.activities.insert(id, activity);
@@ -453,6 +596,7 @@ impl HistoryState {
         self.children.clear();
         self.signals_out.clear();
         self.cancels_out.clear();
+        self.nexus.clear();
     }
 
     /// The merged search attributes as the wire has them; `None` if there are none.

@@ -75,8 +75,12 @@ pub const RESEND_INTERVAL: Duration = Duration::from_secs(2);
 pub const MAX_LOADED_EXECUTIONS: usize = 100_000;
 /// Namespaces; one more is refused.
 pub const MAX_NAMESPACES: usize = 10_000;
+/// Nexus endpoints; one more is refused.
+pub const MAX_ENDPOINTS: usize = 10_000;
 /// Search attributes that users add to one namespace; one more is refused.
 pub const MAX_SEARCH_ATTRIBUTES: usize = 500;
+/// Workers that are known by what they say about themselves; the longest silent is forgotten for one more.
+pub const MAX_WORKERS: usize = 100_000;
 /// Pollers waiting on one queue; one more is refused.
 pub const MAX_POLLERS: usize = 10_000;
 /// How long a worker may take to answer a query before its caller is told to ask again.

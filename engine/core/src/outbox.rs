@@ -11,6 +11,7 @@
 //! | `ChildClosed` | finds the child not pending, or its end buffered | done |
 //! | `SignalExternal` | finds the request id taken | done, not found, too many |
 //! | `CancelExternal` | finds cancel requested | done, not found |
+//! | `NexusClosed` | finds the operation over | done |
 
 use crate::{
     chain::Parent,
@@ -58,6 +59,14 @@ impl Step<'_> {
                 self.close_child(loaded, first_run, *policy)
             }
             OutboxWork::ChildClosed(closed) => self.end_child(loaded, closed, &item.from),
+            OutboxWork::NexusClosed(closed) => {
+                if loaded.execution.runs.contains_key(&closed.run_id) {
+                    let mut tx = self.open(loaded, &closed.run_id);
+                    tx.nexus_closed(closed);
+                    tx.finish();
+                }
+                OutboxResult::Done
+            }
             OutboxWork::SignalExternal {
                 run_id,
                 child_only,
@@ -187,10 +196,12 @@ impl Step<'_> {
             Err(
                 Rejection::NotFound(_)
                 | Rejection::AlreadyStarted { .. }
+                | Rejection::ActivityAlreadyStarted { .. }
                 | Rejection::FailedPrecondition(_)
                 | Rejection::NotReady(_)
                 | Rejection::NamespaceNotFound(_)
                 | Rejection::NamespaceExists(_)
+                | Rejection::Exists(_)
                 | Rejection::Unavailable(_)
                 | Rejection::QueryFailed { .. }
                 | Rejection::PermissionDenied(_)
@@ -278,7 +289,9 @@ impl Tx<'_> {
             }
             OutboxWork::SignalExternal { initiated, .. } => self.signal_answered(initiated, result),
             OutboxWork::CancelExternal { initiated, .. } => self.cancel_answered(initiated, result),
-            OutboxWork::ParentClosed { .. } | OutboxWork::ChildClosed(_) => {}
+            OutboxWork::ParentClosed { .. }
+            | OutboxWork::ChildClosed(_)
+            | OutboxWork::NexusClosed(_) => {}
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::{
     execution::Run,
     ids::{EventId, ExecutionKey, RunKey},
     limits::MAX_HISTORY_WAITERS,
+    nexus::{callback_infos, pending_nexus_operations},
     request::HistoryRequest,
     time::{Timestamp, duration_to_proto},
     tx::Tx,
@@ -33,6 +34,7 @@ impl Tx<'_> {
             run_id: self.run.run_id.clone(),
             from: request.from,
             close_event_only: request.close_event_only,
+            activity: false,
             reply_to,
         };
         let ready = self.history_ready(&waiter);
@@ -81,7 +83,11 @@ impl Tx<'_> {
             .partition(|w: &HistoryWaiter| w.run_id == run_id && self.history_ready(w));
         self.volatile.waiters = waiting;
         for waiter in ready {
-            let reply = self.history_reply(&waiter, true);
+            let reply = if waiter.activity {
+                self.standalone_outcome()
+            } else {
+                self.history_reply(&waiter, true)
+            };
             self.reply(waiter.reply_to, Ok(reply));
         }
     }
@@ -103,12 +109,14 @@ pub fn describe(
             workflow_execution_timeout: start.workflow_execution_timeout,
             workflow_run_timeout: start.workflow_run_timeout,
             default_workflow_task_timeout: start.workflow_task_timeout,
-            user_metadata: None,
+            user_metadata: history.user_metadata.as_deref().cloned(),
         }),
         workflow_execution_info: Some(info(key, run)),
         pending_activities: pending_activities(run),
         pending_children: pending_children(run),
         pending_workflow_task: task.map(pending_task),
+        callbacks: callback_infos(run),
+        pending_nexus_operations: pending_nexus_operations(run),
         workflow_extended_info: Some(WorkflowExecutionExtendedInfo {
             execution_expiration_time: history.chain_expires().map(Timestamp::to_proto),
             run_expiration_time: history.run_expires().map(Timestamp::to_proto),

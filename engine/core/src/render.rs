@@ -12,8 +12,9 @@ use steadfast_proto::temporal::api::{
     query::v1::QueryRejected,
     workflowservice::v1::{
         GetWorkflowExecutionHistoryResponse, PollActivityTaskQueueResponse,
-        PollWorkflowTaskQueueResponse, QueryWorkflowResponse, RespondWorkflowTaskCompletedResponse,
-        SignalWithStartWorkflowExecutionResponse, StartWorkflowExecutionResponse,
+        PollNexusTaskQueueResponse, PollWorkflowTaskQueueResponse, QueryWorkflowResponse,
+        RespondWorkflowTaskCompletedResponse, SignalWithStartWorkflowExecutionResponse,
+        StartWorkflowExecutionResponse,
     },
 };
 
@@ -23,6 +24,7 @@ use crate::{
     chain::{execution, normal},
     effect::{ActivityTaskReply, HistoryReply, QueryTaskReply, Started, WorkflowTaskReply},
     ids::{EventId, RunId},
+    nexus::NexusTaskReply,
     parse::retry_policy_to_proto,
     time::duration_to_proto,
 };
@@ -119,7 +121,12 @@ pub fn activity_task(task: ActivityTaskReply) -> PollActivityTaskQueueResponse {
         workflow_type: Some(WorkflowType {
             name: task.workflow_type,
         }),
-        workflow_execution: Some(execution(&task.token.run)),
+        workflow_execution: (!task.standalone).then(|| execution(&task.token.run)),
+        activity_run_id: if task.standalone {
+            task.token.run.run_id.to_string()
+        } else {
+            String::new()
+        },
         activity_type: Some(ActivityType {
             name: task.activity_type,
         }),
@@ -140,6 +147,16 @@ pub fn activity_task(task: ActivityTaskReply) -> PollActivityTaskQueueResponse {
     }
 }
 
+/// A Nexus task.
+#[must_use]
+pub fn nexus_task(task: NexusTaskReply) -> PollNexusTaskQueueResponse {
+    PollNexusTaskQueueResponse {
+        task_token: task.token.encode().into(),
+        request: Some(task.request),
+        ..PollNexusTaskQueueResponse::default()
+    }
+}
+
 /// The answer to a completed workflow task.
 #[must_use]
 pub fn workflow_task_completed(
@@ -154,14 +171,18 @@ pub fn workflow_task_completed(
     }
 }
 
-/// The answer to a start.
+/// The answer to a start. `eager` is the first workflow task, if the caller runs it itself.
 #[must_use]
-pub fn started(started: &Started) -> StartWorkflowExecutionResponse {
+pub fn started(
+    started: &Started,
+    eager: Option<PollWorkflowTaskQueueResponse>,
+) -> StartWorkflowExecutionResponse {
     StartWorkflowExecutionResponse {
         run_id: started.run_id.to_string(),
         first_execution_run_id: started.first_run.to_string(),
         started: started.started,
         status: started.status.into(),
+        eager_workflow_task: eager,
         ..StartWorkflowExecutionResponse::default()
     }
 }

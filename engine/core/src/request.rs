@@ -20,8 +20,10 @@ use crate::{
     command::Command,
     ids::{ActivityId, EventId, ExecutionKey, RequestId, RunId, TaskQueueName, UpdateId},
     namespace::{NamespaceRequest, registry_key},
+    nexus::{self, EndpointRequest, NexusAnswer},
     policy::{IdConflictPolicy, IdReusePolicy, RetryPolicy},
     record::Proto,
+    standalone::{StandaloneRequest, StandaloneStart},
     token::TaskToken,
 };
 
@@ -60,6 +62,14 @@ pub enum Request {
     PollUpdate(PollUpdate),
     /// Start a run unless one is open, and update it.
     UpdateWithStart(Arc<StartRequest>, Box<UpdateRequest>),
+    /// A Nexus handler answers.
+    NexusAnswer(Box<NexusAnswer>),
+    /// Start an activity of its own.
+    StartActivity(Box<StandaloneStart>),
+    /// Something about an activity of its own.
+    Standalone(Box<StandaloneRequest>),
+    /// Something about Nexus endpoints.
+    Endpoint(EndpointRequest),
 }
 
 /// An execution and, if the caller cares, one run of it.
@@ -76,8 +86,10 @@ impl Request {
     #[must_use]
     pub fn key(&self) -> &ExecutionKey {
         static REGISTRY: LazyLock<ExecutionKey> = LazyLock::new(registry_key);
+        static ENDPOINTS: LazyLock<ExecutionKey> = LazyLock::new(nexus::registry_key);
         match self {
             Self::Namespace(_) => &REGISTRY,
+            Self::Endpoint(_) => &ENDPOINTS,
             Self::Start(start) | Self::SignalWithStart(start, _) => &start.key,
             Self::Signal(signal) => &signal.target.key,
             Self::Cancel(cancel) => &cancel.target.key,
@@ -90,6 +102,9 @@ impl Request {
             Self::Activity(activity) => activity.target.key(),
             Self::Update(update) | Self::UpdateWithStart(_, update) => &update.target.key,
             Self::PollUpdate(poll) => &poll.target.key,
+            Self::StartActivity(start) => &start.start.key,
+            Self::Standalone(request) => &request.target.key,
+            Self::NexusAnswer(answer) => &answer.token.run.execution,
         }
     }
 }

@@ -736,6 +736,8 @@ impl Step<'_> {
             Request::UpdateWithStart(start, update) => {
                 self.update_with_start(loaded, reply_to, start, update, false);
             }
+            Request::Endpoint(request) => self.endpoint_request(loaded, reply_to, request),
+            Request::StartActivity(start) => self.start_standalone(loaded, reply_to, *start),
             Request::Describe(target) => {
                 let answer = self.find(loaded, target.run_id.as_ref()).map(|run_id| {
                     let run = &loaded.execution.runs[&run_id];
@@ -752,6 +754,8 @@ impl Step<'_> {
             | Request::CompleteWorkflowTask(_)
             | Request::FailWorkflowTask(_)
             | Request::Activity(_)
+            | Request::NexusAnswer(_)
+            | Request::Standalone(_)
             | Request::ResetStickiness(_)
             | Request::Update(_)
             | Request::PollUpdate(_) => {
@@ -781,6 +785,8 @@ impl Step<'_> {
             Request::CompleteWorkflowTask(complete) => tx.complete_task(*complete, reply_to),
             Request::FailWorkflowTask(fail) => tx.fail_task(&fail, reply_to),
             Request::Activity(activity) => tx.activity_request(*activity, reply_to),
+            Request::NexusAnswer(answer) => tx.nexus_answered(*answer, reply_to),
+            Request::Standalone(request) => tx.standalone_request(request.action, reply_to),
             Request::ResetStickiness(_) => {
                 tx.reset_stickiness();
                 tx.reply(reply_to, Ok(Reply::Done));
@@ -791,6 +797,8 @@ impl Step<'_> {
             | Request::SignalWithStart(..)
             | Request::Describe(_)
             | Request::Namespace(_)
+            | Request::Endpoint(_)
+            | Request::StartActivity(_)
             | Request::UpdateWithStart(..) => unreachable!("not for one run"),
         }
         tx.finish();
@@ -813,7 +821,11 @@ impl Step<'_> {
             | Request::Namespace(_)
             | Request::Update(_)
             | Request::PollUpdate(_)
-            | Request::UpdateWithStart(..) => unreachable!("not a plain start"),
+            | Request::UpdateWithStart(..)
+            | Request::Endpoint(_)
+            | Request::NexusAnswer(_)
+            | Request::StartActivity(_)
+            | Request::Standalone(_) => unreachable!("not a plain start"),
         };
         let verdict = judge(&start, &loaded.execution);
         if let Verdict::Refused(rejection) = verdict {
@@ -840,7 +852,7 @@ impl Step<'_> {
         match signal {
             Some(signal) => tx.signal_with_start(*signal, started, reply_to),
             None => {
-                let reply = tx.started_reply(started);
+                let reply = tx.eager_reply(&start, started);
                 tx.reply(reply_to, Ok(reply));
             }
         }
@@ -859,6 +871,9 @@ impl Step<'_> {
                 TaskKind::Activity => tx
                     .start_activity(claim)
                     .map(|task| Reply::ActivityTask(Box::new(task))),
+                TaskKind::Nexus => tx
+                    .ask_nexus(claim)
+                    .map(|task| Reply::NexusTask(Box::new(task))),
             };
             tx.finish();
         }
@@ -896,6 +911,8 @@ fn wanted_run(request: &Request) -> Option<RunId> {
         Request::Describe(target) | Request::ResetStickiness(target) => of(target),
         Request::CompleteWorkflowTask(complete) => Some(complete.token.run.run_id.clone()),
         Request::FailWorkflowTask(fail) => Some(fail.token.run.run_id.clone()),
+        Request::NexusAnswer(answer) => Some(answer.token.run.run_id.clone()),
+        Request::Standalone(request) => of(&request.target),
         Request::Activity(activity) => match &activity.target {
             ActivityTarget::Token(token) => Some(token.run.run_id.clone()),
             ActivityTarget::ById(target, _) => of(target),
@@ -905,6 +922,8 @@ fn wanted_run(request: &Request) -> Option<RunId> {
         Request::Start(_)
         | Request::SignalWithStart(..)
         | Request::Namespace(_)
+        | Request::Endpoint(_)
+        | Request::StartActivity(_)
         | Request::UpdateWithStart(..) => None,
     }
 }

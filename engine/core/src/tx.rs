@@ -12,7 +12,7 @@ use siphasher::sip128::{Hasher128 as _, SipHasher13};
 use steadfast_proto::temporal::api::{
     common::v1::Link,
     history::v1::{HistoryEvent, history_event::Attributes},
-    sdk::v1::UserMetadata,
+    sdk::v1::{EventGroupMarker, UserMetadata},
 };
 
 use crate::{
@@ -89,6 +89,7 @@ pub(crate) struct Trimmings {
     pub(crate) time: Option<Timestamp>,
     pub(crate) user_metadata: Option<UserMetadata>,
     pub(crate) links: Vec<Link>,
+    pub(crate) group_markers: Vec<EventGroupMarker>,
 }
 
 /// See the module documentation.
@@ -106,6 +107,8 @@ pub(crate) struct Tx<'a> {
     pub(crate) wants_task: bool,
     /// Even if the first workflow task is delayed.
     pub(crate) wants_task_now: bool,
+    /// Activities that the worker would run itself at once.
+    pub(crate) eager: Vec<EventId>,
     /// What waits for a poller may have changed.
     offers_stale: bool,
     /// What of the run's row is different from what the log has.
@@ -180,6 +183,7 @@ impl<'a> Tx<'a> {
             buffered_in_log,
             wants_task: false,
             wants_task_now: false,
+            eager: Vec::new(),
             offers_stale: false,
             row: RowDirt::default(),
         }
@@ -200,7 +204,10 @@ impl<'a> Tx<'a> {
 
     /// Changes what is kept beside the history.
     pub(crate) fn record(&mut self, record: Record) {
-        self.offers_stale |= matches!(record, Record::WorkflowTask(_) | Record::Activity(..));
+        self.offers_stale |= matches!(
+            record,
+            Record::WorkflowTask(_) | Record::Activity(..) | Record::Nexus(..)
+        );
         self.run.apply(&record);
         self.log(record);
     }
@@ -232,8 +239,15 @@ impl<'a> Tx<'a> {
         HistoryEvent {
             event_time: Some(trimmings.time.unwrap_or(self.now).to_proto()),
             event_type: attributes.event_type().into(),
+            // temporal: historybuilder/event_factory.go, workers may not know these yet.
+            worker_may_ignore: matches!(
+                attributes,
+                Attributes::NexusOperationCancelRequestCompletedEventAttributes(_)
+                    | Attributes::NexusOperationCancelRequestFailedEventAttributes(_)
+            ),
             user_metadata: trimmings.user_metadata,
             links: trimmings.links,
+            event_group_markers: trimmings.group_markers,
             attributes: Some(attributes),
             ..HistoryEvent::default()
         }
@@ -420,14 +434,21 @@ impl<'a> Tx<'a> {
 
     fn offer_what_waits(&mut self) {
         let (activities, next_attempt) = self.waiting_activities();
-        self.volatile.next_attempt = next_attempt;
+        let (nexus, next_ask) = self.waiting_nexus();
+        self.volatile.next_attempt = next_attempt.into_iter().chain(next_ask).min();
         let task = self
             .waiting_task()
             .map(|(task, sticky)| self.task_offer(task, sticky));
         let activities = activities.into_iter().map(|task| self.activity_offer(task));
+        let nexus = nexus.into_iter().map(|task| Offer {
+            queue: self.nexus_queue(task.scheduled),
+            task,
+            fallback: None,
+        });
         let wanted: BTreeMap<_, _> = task
             .into_iter()
             .chain(activities)
+            .chain(nexus)
             .map(|offer| (offer.task.clone(), offer))
             .collect();
         let Volatile {
@@ -508,7 +529,7 @@ impl<'a> Tx<'a> {
         self.log(Record::Created(created));
     }
 
-    fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         if self.run.is_open() {
             if !self.run.buffered.is_empty() {
                 self.write_speculative_task();
@@ -635,6 +656,10 @@ fn ends_something(event: &HistoryEvent) -> bool {
                 | A::ChildWorkflowExecutionCanceledEventAttributes(_)
                 | A::ChildWorkflowExecutionTimedOutEventAttributes(_)
                 | A::ChildWorkflowExecutionTerminatedEventAttributes(_)
+                | A::NexusOperationCompletedEventAttributes(_)
+                | A::NexusOperationFailedEventAttributes(_)
+                | A::NexusOperationCanceledEventAttributes(_)
+                | A::NexusOperationTimedOutEventAttributes(_)
         )
     )
 }

@@ -74,6 +74,8 @@ pub(crate) struct HistoryWaiter {
     pub(crate) run_id: RunId,
     pub(crate) from: EventId,
     pub(crate) close_event_only: bool,
+    /// Whether it is an activity's end that is wanted.
+    pub(crate) activity: bool,
     pub(crate) reply_to: ReplyTo,
 }
 

@@ -57,7 +57,7 @@ use crate::{
     },
     message::{Claim, TaskKind, TaskRef},
     record::Record,
-    request::{CommandError, CompleteWorkflowTask, FailWorkflowTask, StickyRequest},
+    request::{CommandError, CompleteWorkflowTask, FailWorkflowTask, StartRequest, StickyRequest},
     time::{Timestamp, duration_to_proto},
     token::TaskToken,
     tx::Tx,
@@ -314,6 +314,21 @@ impl Tx<'_> {
         }
         let request_id = claim.request_id.clone();
         Some(self.start_pending_task(request_id, &claim.identity, from_sticky, Sending::All))
+    }
+
+    /// Gives the first task to the caller who starts the run; `None` if it has to wait, or is not out any more.
+    pub(crate) fn start_first_task(&mut self, request: &StartRequest) -> Option<WorkflowTaskReply> {
+        if !self.run.history.start.eager_execution_accepted {
+            return None;
+        }
+        let task = self.run.task.as_deref()?;
+        match &task.started {
+            Some(start) => (task.attempt == 1 && start.request_id == request.request_id)
+                .then(|| self.task_reply()),
+            None => (task.attempt == 1 && task.scheduled == EventId(2)).then(|| {
+                self.start_pending_task(request.request_id.clone(), &request.identity, false, Sending::All)
+            }),
+        }
     }
 
     /// Starts the pending task.
@@ -615,9 +630,15 @@ impl Tx<'_> {
             reply.history.first = self.run.history.previous_started.next();
             next_task = Some(Box::new(reply));
         }
+        let same_run = self.run.run_id == request.token.run.run_id;
+        let activities = if same_run {
+            self.start_eager(&request.identity)
+        } else {
+            Vec::new()
+        };
         let reply = Reply::WorkflowTaskCompleted {
             next: next_task,
-            activities: Vec::new(),
+            activities,
             reset_to: done.reset_to,
         };
         self.reply(reply_to, Ok(reply));

@@ -27,7 +27,7 @@ use crate::{
     config::{Config, TimeMode},
     engine::{self, Ask, Ended, Engine},
     layer::Around,
-    rpc::{Frontend, MAX_MESSAGE_BYTES},
+    rpc::{Frontend, Heartbeats, MAX_MESSAGE_BYTES, read_endpoints},
 };
 
 /// How long calls may take to end once the server stops.
@@ -98,6 +98,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
         engine: engine.clone(),
         cluster_id,
         shards: config.shards,
+        workers: Heartbeats::new(),
     };
     let (health, routes) = routes(&frontend, skips).await?;
     let (stop, stopped) = watch::channel(false);
@@ -180,11 +181,13 @@ async fn prepare(config: &Config, engine: &Engine) -> Result<String, ServeError>
             Err(why) => return Err(failed(why)),
         }
     }
-    let unread = |why| ServeError::Namespace {
+    let unread = |why: Rejection| ServeError::Namespace {
         namespace: String::new(),
         why,
     };
     let read = Ask::Shard(wire::read());
+    engine.ask(engine.reply_to(), read).await.map_err(unread)?;
+    let read = Ask::Shard(read_endpoints());
     engine.ask(engine.reply_to(), read).await.map_err(unread)?;
     let registry = engine.registry();
     let first = registry.values().next();

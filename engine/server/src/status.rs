@@ -9,9 +9,9 @@ use steadfast_proto::temporal::api::enums::v1::{ResourceExhaustedCause, Resource
 use steadfast_proto::{
     google::rpc,
     temporal::api::errordetails::v1::{
-        NamespaceAlreadyExistsFailure, NamespaceNotFoundFailure, NotFoundFailure,
-        PermissionDeniedFailure, QueryFailedFailure, ResourceExhaustedFailure,
-        WorkflowExecutionAlreadyStartedFailure, WorkflowNotReadyFailure,
+        ActivityExecutionAlreadyStartedFailure, NamespaceAlreadyExistsFailure,
+        NamespaceNotFoundFailure, NotFoundFailure, PermissionDeniedFailure, QueryFailedFailure,
+        ResourceExhaustedFailure, WorkflowExecutionAlreadyStartedFailure, WorkflowNotReadyFailure,
     },
 };
 use tonic::{Code, Status};
@@ -35,6 +35,18 @@ pub(crate) fn status(rejection: Rejection) -> Status {
                 ..WorkflowExecutionAlreadyStartedFailure::default()
             },
         ),
+        Rejection::ActivityAlreadyStarted {
+            start_request_id,
+            run_id,
+        } => with(
+            Code::AlreadyExists,
+            message,
+            &ActivityExecutionAlreadyStartedFailure {
+                start_request_id,
+                run_id: run_id.into(),
+            },
+        ),
+        Rejection::Exists(_) => Status::already_exists(message),
         Rejection::FailedPrecondition(_) => Status::failed_precondition(message),
         Rejection::NotReady(_) => with(
             Code::FailedPrecondition,

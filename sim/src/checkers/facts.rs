@@ -164,7 +164,9 @@ impl RunFacts {
             | Record::ClosingAttempted(_)
             | Record::ChildBegun(_)
             | Record::Namespace(..)
-            | Record::Row(_) => {}
+            | Record::Row(_)
+            | Record::Nexus(..)
+            | Record::Endpoint(..) => {}
         }
     }
 

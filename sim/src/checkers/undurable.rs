@@ -63,7 +63,11 @@ impl Undurable {
             | Reply::QueryRejected(_)
             | Reply::Namespaces(_)
             | Reply::Time(_)
-            | Reply::Describe(_) => return,
+            | Reply::Describe(_)
+            | Reply::NexusTask(_)
+            | Reply::Endpoints(..)
+            | Reply::ActivityOutcome(..)
+            | Reply::DescribeActivity(_) => return,
         };
         self.tally.check(at, supported.is_ok(), || {
             format!(

@@ -226,6 +226,8 @@ pub(super) fn batch(batch: &Batch, out: &mut String) {
             Record::ChildBegun(_) => out.push_str("begun"),
             Record::Namespace(name, _) => out.push_str(&format!("namespace({name})")),
             Record::Row(_) => out.push_str("row"),
+            Record::Endpoint(id, _) => out.push_str(&format!("endpoint({id})")),
+            Record::Nexus(id, _) => out.push_str(&format!("nexus({id})")),
         }
     }
 }

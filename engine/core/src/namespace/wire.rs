@@ -238,7 +238,13 @@ pub fn list(
 /// What the server does for every namespace.
 // A flag is set only if the server does what it promises.
 fn capabilities() -> Capabilities {
-    Capabilities::default()
+    Capabilities {
+        eager_workflow_start: true,
+        worker_heartbeats: true,
+        standalone_activities: true,
+        standalone_activity_start_delay: true,
+        ..Capabilities::default()
+    }
 }
 
 fn description(name: &Namespace, info: &NamespaceInfo) -> DescribeNamespaceResponse {

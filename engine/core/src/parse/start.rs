@@ -17,6 +17,7 @@ use crate::{
     policy::{IdConflictPolicy, IdReusePolicy},
     record::Proto,
     request::{OnConflict, Request, SignalRequest, StartRequest, Target},
+    standalone::STANDALONE_PREFIX,
 };
 
 /// A start. `fresh` becomes the request id if the caller gave none.
@@ -122,6 +123,11 @@ fn parse(
         attach_callbacks: o.attach_completion_callbacks,
         attach_links: o.attach_links,
     });
+    if request.workflow_id.starts_with(STANDALONE_PREFIX) {
+        return invalid(format!(
+            "WorkflowId cannot start with reserved prefix {STANDALONE_PREFIX}"
+        ));
+    }
     Ok(StartRequest {
         key: key(&request.namespace, &request.workflow_id)?,
         workflow_type: name(

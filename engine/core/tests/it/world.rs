@@ -209,7 +209,9 @@ impl World {
                 | Record::ClosingAttempted(_)
                 | Record::ChildBegun(_)
                 | Record::Namespace(..)
-                | Record::Row(_) => None,
+                | Record::Row(_)
+                | Record::Nexus(..)
+                | Record::Endpoint(..) => None,
             })
             .collect()
     }

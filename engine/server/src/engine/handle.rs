@@ -10,6 +10,7 @@ use bytes::Bytes;
 use steadfast_core::{
     ExecutionKey, MatchingInput, Registry, Rejection, Reply, ReplyTo, Request, Timestamp,
     namespace::SYSTEM_NAMESPACE,
+    nexus::Endpoints,
     visibility::{GroupBy, SearchAttributeTypes},
 };
 use steadfast_store::{Count, Page, Query};
@@ -99,6 +100,7 @@ struct Shared {
     next: AtomicU64,
     waiting: AtomicUsize,
     registry: RwLock<Arc<Registry>>,
+    endpoints: RwLock<Arc<Endpoints>>,
     /// Whether any name is a namespace.
     any_namespace: bool,
 }
@@ -126,6 +128,7 @@ impl Engine {
             next: AtomicU64::new(1),
             waiting: AtomicUsize::new(0),
             registry: RwLock::default(),
+            endpoints: RwLock::default(),
             any_namespace,
         };
         let shared = Arc::new(shared);
@@ -219,6 +222,22 @@ impl Engine {
             .write()
             .unwrap_or_else(PoisonError::into_inner);
         *current = Arc::new(registry);
+    }
+
+    /// The Nexus endpoints, as of the last change that is durable.
+    pub(crate) fn endpoints(&self) -> Arc<Endpoints> {
+        let endpoints = self.shared.endpoints.read();
+        Arc::clone(&endpoints.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes note of a change.
+    pub(crate) fn endpoints_are(&self, endpoints: Endpoints) {
+        let mut current = self
+            .shared
+            .endpoints
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *current = Arc::new(endpoints);
     }
 
     /// Refuses what names no namespace that a caller may use.

@@ -399,6 +399,9 @@ impl Host {
         if let Ok(Reply::Namespaces(registry)) = &reply {
             self.engine.registry_is(registry.clone());
         }
+        if let Ok(Reply::Endpoints(endpoints, _)) = &reply {
+            self.engine.endpoints_are(endpoints.clone());
+        }
         if !self.callers.waits(to) {
             return;
         }

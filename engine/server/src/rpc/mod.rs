@@ -7,13 +7,19 @@
 //! | `visibility` | those who look for workflows |
 //! | `updates` | those who update workflows |
 //! | `workers` | those who run workflow and activity code |
+//! | `activities` | those who start activities that no workflow has scheduled |
+//! | `nexus` | those who look after Nexus endpoints, and those who handle what is asked of them |
+//! | `heartbeats` | those who say, or want to know, who works |
 //! | `namespaces` | those who look after namespaces and their search attributes |
 //! | `system` | everybody who connects |
 //! | `clock` | tests that skip time |
 
+mod activities;
 mod clients;
 mod clock;
+mod heartbeats;
 mod namespaces;
+mod nexus;
 mod system;
 mod table;
 mod updates;
@@ -33,6 +39,8 @@ use crate::{
     status::status,
 };
 
+pub(crate) use heartbeats::Heartbeats;
+pub(crate) use nexus::read_endpoints;
 pub(crate) use table::MAX_MESSAGE_BYTES;
 
 /// Answers calls.
@@ -42,6 +50,8 @@ pub(crate) struct Frontend {
     /// A UUID that this server is known by.
     pub(crate) cluster_id: String,
     pub(crate) shards: u32,
+    /// What workers say about themselves.
+    pub(crate) workers: Heartbeats,
 }
 
 /// What a call comes to.

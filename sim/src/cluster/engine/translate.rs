@@ -102,7 +102,7 @@ pub(super) fn render(
             Rpc::SignalWithStart(_) => {
                 Answer::SignalWithStart(render::signal_with_started(&started))
             }
-            _ => Answer::Start(render::started(&started)),
+            _ => Answer::Start(render::started(&started, None)),
         }),
         Reply::Done => Ok(done(rpc)),
         Reply::WorkflowTask(task) => Ok(Answer::PollWorkflowTask(workflow_task(*task, store)?)),
@@ -161,6 +161,12 @@ pub(super) fn render(
             let (events, _) = page(&reply.run, reply.events, store)?;
             let waits = matches!(rpc, Rpc::History(body) if body.wait_new_event);
             Ok(Answer::History(render::history(reply, events, waits)))
+        }
+        Reply::NexusTask(_)
+        | Reply::ActivityOutcome(..)
+        | Reply::DescribeActivity(_)
+        | Reply::Endpoints(..) => {
+            unreachable!("nobody in the simulation asks for it")
         }
     }
 }
