@@ -182,6 +182,7 @@ impl Checkers {
     /// The run is over.
     pub fn finish(&mut self, at: Time, ledger: &Ledger, ending: &Ending) {
         self.acknowledged.finish(at, &self.facts);
+        self.replay_equivalence.finish(at, &self.facts);
         self.saga.finish(at, &self.facts, ledger);
         self.conservation.finish(at, ledger, &ending.accounts);
         self.convergence

@@ -75,6 +75,11 @@ impl Work {
             open: BTreeMap::new(),
         }
     }
+
+    /// Whether no local activity is under way that the history does not know of.
+    pub(super) fn is_settled(&self) -> bool {
+        self.open.is_empty() && self.results.is_empty()
+    }
 }
 
 /// A run that waits for local activities. It is in no cache.

@@ -133,6 +133,7 @@ impl WorkerNode {
         let Some(mut work) = self.begin(ctx, &id, &task, &events) else {
             return;
         };
+        let settled = work.is_settled();
         let outcome = work.run.task(Task {
             events: &events,
             previous_started_event_id: task.previous_started_event_id,
@@ -156,7 +157,7 @@ impl WorkerNode {
             // Else the history has a gap: the engine will time the task out and send all of it.
             return;
         }
-        if task.query.is_none() {
+        if task.query.is_none() && settled {
             self.see_decision(ctx, &id, &task, &work.run, &outcome);
         }
         self.worked(ctx, &id, work, InHand { task, since }, outcome);
@@ -316,8 +317,9 @@ impl WorkerNode {
             .call(ctx, to, rpc, About::Completion(id.clone()));
     }
 
-    /// Tells the checkers what the code has decided from this history alone. What it decides after local activities
-    /// have ended shows when the next task is replayed, with their markers.
+    /// Tells the checkers what the code has decided from this history alone. What it decides while local activities are
+    /// under way, and after they have ended, shows when a later task, or the whole history, is replayed with their
+    /// markers.
     fn see_decision(
         &self,
         ctx: &Ctx<'_, Wire>,
