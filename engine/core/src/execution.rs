@@ -1,6 +1,9 @@
 //! An execution as a fold of its records: all runs of one workflow id, at most one of them open.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use prost::Message as _;
@@ -10,6 +13,7 @@ use crate::{
     activity::ActivityState,
     history::HistoryState,
     ids::{EventId, RequestId, RunId},
+    namespace::Registry,
     record::{Created, Entry, OutboxPut, Record},
     request::StickyRequest,
     workflow_task::WorkflowTask,
@@ -22,6 +26,8 @@ pub struct Execution {
     pub current: Option<RunId>,
     /// Every run that is still kept.
     pub runs: BTreeMap<RunId, Run>,
+    /// The namespaces, in the one execution that is their registry.
+    pub namespaces: Registry,
 }
 
 /// One run.
@@ -146,6 +152,7 @@ impl Run {
             }
             Record::ClosingAttempted(yes) => self.closing_attempted = *yes,
             Record::ChildBegun(yes) => self.begun = *yes,
+            Record::Namespace(..) => unreachable!("it is of no run"),
         }
     }
 }
@@ -165,15 +172,28 @@ impl Execution {
     /// # Panics
     /// If the record is for a run that no earlier record created: a store lost one.
     pub fn apply(&mut self, entry: &Entry) {
-        if let Record::Created(created) = &entry.record {
-            let run = Run::new(entry.run_id.clone(), created.clone());
-            self.runs.insert(entry.run_id.clone(), run);
-            self.current = Some(entry.run_id.clone());
-        } else {
-            self.runs
+        #[expect(
+            clippy::wildcard_enum_match_arm,
+            reason = "all others are of a run, which knows them one by one"
+        )]
+        match &entry.record {
+            Record::Created(created) => {
+                let run = Run::new(entry.run_id.clone(), created.clone());
+                self.runs.insert(entry.run_id.clone(), run);
+                self.current = Some(entry.run_id.clone());
+            }
+            Record::Namespace(name, Some(info)) => {
+                let info = Arc::new((**info).clone());
+                self.namespaces.insert(name.clone(), info);
+            }
+            Record::Namespace(name, None) => {
+                self.namespaces.remove(name);
+            }
+            of_run => self
+                .runs
                 .get_mut(&entry.run_id)
                 .expect("the run was created")
-                .apply(&entry.record);
+                .apply(of_run),
         }
     }
 

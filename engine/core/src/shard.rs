@@ -69,6 +69,21 @@ pub(crate) struct Loaded {
     deadline: Option<Timestamp>,
 }
 
+impl Loaded {
+    /// An activity that waits for its next attempt keeps nobody busy.
+    fn is_busy(&self, now: Timestamp) -> bool {
+        let at_work = |run: &Run| {
+            run.task.is_some()
+                || !run.outbox.is_empty()
+                || run
+                    .activities
+                    .values()
+                    .any(|activity| activity.started.is_some() || activity.scheduled <= now)
+        };
+        !self.volatile.queries.is_empty() || self.execution.runs.values().any(at_work)
+    }
+}
+
 /// Something to do with one execution.
 #[derive(Clone, Debug)]
 enum Work {
@@ -84,11 +99,11 @@ enum Work {
 
 /// What work on one execution leaves for the shard to do.
 pub(crate) struct Step<'a> {
-    now: Timestamp,
+    pub(crate) now: Timestamp,
     shards: u32,
     pub(crate) key: &'a ExecutionKey,
     pub(crate) ids: IdSource,
-    effects: &'a mut Effects,
+    pub(crate) effects: &'a mut Effects,
     /// Messages with their addressees.
     messages: Vec<(Address, Message)>,
 }
@@ -186,6 +201,17 @@ impl Shard {
             Slot::Loaded(loaded) => Some(&loaded.execution),
             Slot::Loading { .. } | Slot::Evicted { .. } => None,
         }
+    }
+
+    /// Whether a worker or another machine has something to do for an execution: virtual time must not skip then.
+    // temporal: sdk-java temporal-test-server StateMachines, which lock time from scheduling to resolution.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        self.slots.values().any(|slot| match slot {
+            Slot::Loading { .. } => true,
+            Slot::Loaded(loaded) => loaded.is_busy(self.high),
+            Slot::Evicted { .. } => false,
+        })
     }
 
     /// When [`InputEvent::Tick`] is wanted next. The wall deadline is in terms of `high`: with a clock behind it,
@@ -665,7 +691,7 @@ impl Step<'_> {
         }
     }
 
-    fn reply(&mut self, to: ReplyTo, reply: Result<Reply, Rejection>) {
+    pub(crate) fn reply(&mut self, to: ReplyTo, reply: Result<Reply, Rejection>) {
         self.effects.effects.push(Effect::Reply(to, reply));
     }
 
@@ -674,6 +700,7 @@ impl Step<'_> {
             Request::Start(_) | Request::SignalWithStart(..) => {
                 self.start(loaded, reply_to, request);
             }
+            Request::Namespace(request) => self.namespace_request(loaded, reply_to, request),
             Request::Describe(target) => {
                 let answer = self.find(loaded, target.run_id.as_ref()).map(|run_id| {
                     let run = &loaded.execution.runs[&run_id];
@@ -720,7 +747,10 @@ impl Step<'_> {
                 tx.reset_stickiness();
                 tx.reply(reply_to, Ok(Reply::Done));
             }
-            Request::Start(_) | Request::SignalWithStart(..) | Request::Describe(_) => {
+            Request::Start(_)
+            | Request::SignalWithStart(..)
+            | Request::Describe(_)
+            | Request::Namespace(_) => {
                 unreachable!("not for one run")
             }
         }
@@ -740,7 +770,8 @@ impl Step<'_> {
             | Request::CompleteWorkflowTask(_)
             | Request::FailWorkflowTask(_)
             | Request::Activity(_)
-            | Request::ResetStickiness(_) => unreachable!("not a start"),
+            | Request::ResetStickiness(_)
+            | Request::Namespace(_) => unreachable!("not a start"),
         };
         let verdict = judge(&start, &loaded.execution);
         if let Verdict::Refused(rejection) = verdict {
@@ -827,6 +858,6 @@ fn wanted_run(request: &Request) -> Option<RunId> {
             ActivityTarget::Token(token) => Some(token.run.run_id.clone()),
             ActivityTarget::ById(target, _) => of(target),
         },
-        Request::Start(_) | Request::SignalWithStart(..) => None,
+        Request::Start(_) | Request::SignalWithStart(..) | Request::Namespace(_) => None,
     }
 }

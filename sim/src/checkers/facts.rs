@@ -145,7 +145,8 @@ impl RunFacts {
             | Record::OutboxPut(..)
             | Record::OutboxDone(_)
             | Record::ClosingAttempted(_)
-            | Record::ChildBegun(_) => {}
+            | Record::ChildBegun(_)
+            | Record::Namespace(..) => {}
         }
     }
 

@@ -179,7 +179,8 @@ impl World {
                 | Record::OutboxPut(..)
                 | Record::OutboxDone(_)
                 | Record::ClosingAttempted(_)
-                | Record::ChildBegun(_) => None,
+                | Record::ChildBegun(_)
+                | Record::Namespace(..) => None,
             })
             .collect()
     }

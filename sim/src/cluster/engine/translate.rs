@@ -119,6 +119,9 @@ pub(super) fn render(
         Reply::Query(answer) => Ok(Answer::Query(render::query_answer(answer))),
         Reply::QueryRejected(status) => Ok(Answer::Query(render::query_rejected(status))),
         Reply::Describe(answer) => Ok(Answer::Describe(*answer)),
+        Reply::Namespaces(_) | Reply::Time(_) => {
+            unreachable!("nobody in the simulator asks for them")
+        }
         Reply::History(reply) => {
             let (events, _) = page(&reply.run, reply.events, store)?;
             let waits = matches!(rpc, Rpc::History(body) if body.wait_new_event);
