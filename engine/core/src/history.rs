@@ -505,7 +505,11 @@ impl HistoryState {
             Some(stamp) if stamp.use_versioning => format!("versioned:{build}"),
             _ => format!("unversioned:{build}"),
         };
-        let named = if build.is_empty() { "unversioned" } else { &named };
+        let named = if build.is_empty() {
+            "unversioned"
+        } else {
+            &named
+        };
         if !builds.iter().any(|it| it == named) {
             builds.push(named.to_owned());
         }

@@ -26,9 +26,7 @@ use crate::{
     record::{Entry, OutboxPut, Record},
     request::StickyRequest,
     time::Timestamp,
-    visibility::{
-        BUILD_IDS, Closing, RowChange, RowUpdate, VisibilityRow, attributes_of, memo_of,
-    },
+    visibility::{BUILD_IDS, Closing, RowChange, RowUpdate, VisibilityRow, attributes_of, memo_of},
     volatile::{Offered, Speculative, Volatile},
     workflow_task::{TaskType, WorkflowTask},
 };

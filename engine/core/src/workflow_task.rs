@@ -324,9 +324,14 @@ impl Tx<'_> {
         let task = self.run.task.as_deref()?;
         match &task.started {
             Some(start) => (task.attempt == 1 && start.request_id == request.request_id)
-                .then(|| self.task_reply()),
+                .then(|| self.task_reply(Sending::All)),
             None => (task.attempt == 1 && task.scheduled == EventId(2)).then(|| {
-                self.start_pending_task(request.request_id.clone(), &request.identity, false, Sending::All)
+                self.start_pending_task(
+                    request.request_id.clone(),
+                    &request.identity,
+                    false,
+                    Sending::All,
+                )
             }),
         }
     }

@@ -557,7 +557,11 @@ fn random_filters_find_what_the_reference_finds(make: Make<'_>) {
             Some(GroupBy::NamespaceDivision),
         ] {
             let expected = reference.count(&namespace, &filter, by);
-            assert_eq!(case.count(&filter, by, budget), expected, "{filter} by {by:?}");
+            assert_eq!(
+                case.count(&filter, by, budget),
+                expected,
+                "{filter} by {by:?}"
+            );
         }
         assert_eq!(case.rows(&Filter::Or(Vec::new()), limit, budget), []);
     }

@@ -109,7 +109,10 @@ impl Memory {
         for waiting in self.waiting.drain(..self.synced) {
             let shard = &mut self.shards[waiting.shard.0 as usize];
             shard.durable_high = shard.durable_high.max(waiting.high);
-            waiting.rows.into_iter().for_each(|row| self.rows.apply(row));
+            waiting
+                .rows
+                .into_iter()
+                .for_each(|row| self.rows.apply(row));
         }
         self.synced = 0;
         while let Some(waiting) = self.waiting.pop_back() {
@@ -259,7 +262,10 @@ impl Store for Memory {
                 let shard = &mut self.shards[waiting.shard.0 as usize];
                 shard.durable_high = shard.durable_high.max(waiting.high);
             }
-            waiting.rows.into_iter().for_each(|row| self.rows.apply(row));
+            waiting
+                .rows
+                .into_iter()
+                .for_each(|row| self.rows.apply(row));
             ended.push((waiting.ticket, waiting.refused.map_or(Ok(()), Err)));
         }
         self.synced = 0;
@@ -309,7 +315,9 @@ fn row_writes(batch: &Batch) -> Vec<RowWrite<Proto<Memo>>> {
     for entry in &batch.entries {
         if let Record::Row(change) = &entry.record {
             let change = (**change).clone();
-            writes.push(RowWrite::new(&entry.key, &entry.run_id, change, |memo| memo));
+            writes.push(RowWrite::new(&entry.key, &entry.run_id, change, |memo| {
+                memo
+            }));
         }
     }
     writes

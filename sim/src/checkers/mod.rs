@@ -27,7 +27,8 @@ use steadfast_core::{RunKey, Timestamp, visibility::Listed};
 use steadfast_replay::Registry;
 
 pub use conservation::Accounts;
-pub use facts::{ActivityFacts, Facts, RunFacts, UpdateFacts, closes};
+pub(crate) use facts::closes;
+pub use facts::{ActivityFacts, Facts, RunFacts, UpdateFacts};
 pub use saga::{Closing, Judge, Outcome, Pair, SagaRules};
 pub use tally::{Tally, Violation};
 pub use visibility::question;
@@ -232,7 +233,7 @@ impl Checkers {
         &self.facts
     }
 
-    fn tallies(&self) -> [&Tally; 14] {
+    fn tallies(&self) -> [&Tally; 15] {
         [
             &self.folded.grammar.tally,
             &self.replay_equivalence.tally,

@@ -6,8 +6,7 @@ use std::collections::BTreeMap;
 use prost::Message as _;
 use steadfast_core::{ExecutionKey, RunKey, Timestamp, visibility::Listed};
 use steadfast_proto::temporal::api::{
-    common::v1::Payload,
-    enums::v1::WorkflowExecutionStatus as Status,
+    common::v1::Payload, enums::v1::WorkflowExecutionStatus as Status,
     history::v1::history_event::Attributes,
 };
 

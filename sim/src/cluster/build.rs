@@ -38,7 +38,6 @@ use crate::{
 };
 
 /// What the harness keeps of a cluster.
-#[derive(Debug)]
 pub(crate) struct Cluster {
     pub(crate) watch: Watch,
     pub(crate) weather: Weather,

@@ -65,9 +65,11 @@ impl NamespaceInfo {
     #[must_use]
     pub fn attribute_types(&self) -> SearchAttributeTypes {
         let custom = self.search_attributes.iter();
-        SearchAttributeTypes::new(custom.filter_map(|(name, number)| {
-            Some((name.clone(), AttributeType::from_proto(*number)?))
-        }))
+        SearchAttributeTypes::new(
+            custom.filter_map(|(name, number)| {
+                Some((name.clone(), AttributeType::from_proto(*number)?))
+            }),
+        )
     }
 }
 

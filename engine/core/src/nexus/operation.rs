@@ -161,6 +161,7 @@ impl Tx<'_> {
                 scheduled,
                 started,
                 attempt: call.attempt,
+                stamp: 0,
                 epoch: self.epoch(),
             },
             request: request::request(&self.run_key(), scheduled, pending, state, ask, asked),

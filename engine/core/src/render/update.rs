@@ -62,7 +62,7 @@ pub fn update_with_start(
     event: Option<HistoryEvent>,
 ) -> ExecuteMultiOperationResponse {
     let start = reply.start.take();
-    let start = start.map(|s| response::Response::StartWorkflow(started(&s)));
+    let start = start.map(|s| response::Response::StartWorkflow(started(&s, None)));
     let update = response::Response::UpdateWorkflow(update(reply, event));
     let responses = start.into_iter().chain([update]);
     ExecuteMultiOperationResponse {

@@ -5,7 +5,7 @@
 //! needs the registry to read it again.
 // temporal: common/searchattribute/validator.go, and command_attr_validator.go for the words around it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use prost::Message as _;
 use steadfast_proto::temporal::api::{
@@ -31,6 +31,8 @@ use crate::{
 pub fn admit(request: &mut Request, types: &SearchAttributeTypes) -> Result<(), Rejection> {
     match request {
         Request::Start(start) | Request::SignalWithStart(start, _) => admit_start(start, types),
+        Request::UpdateWithStart(start, _) => admit_start(Arc::make_mut(start), types),
+        Request::StartActivity(activity) => admit_start(&mut activity.start, types),
         Request::CompleteWorkflowTask(complete) => {
             let namespace = &complete.token.run.execution.namespace;
             for command in &mut complete.commands {
@@ -54,7 +56,12 @@ pub fn admit(request: &mut Request, types: &SearchAttributeTypes) -> Result<(), 
         | Request::FailWorkflowTask(_)
         | Request::Activity(_)
         | Request::ResetStickiness(_)
-        | Request::Namespace(_) => Ok(()),
+        | Request::Namespace(_)
+        | Request::Update(_)
+        | Request::PollUpdate(_)
+        | Request::NexusAnswer(_)
+        | Request::Standalone(_)
+        | Request::Endpoint(_) => Ok(()),
     }
 }
 
@@ -65,6 +72,8 @@ pub fn carries_attributes(request: &Request) -> bool {
         Request::Start(start) | Request::SignalWithStart(start, _) => {
             start.search_attributes.is_some()
         }
+        Request::UpdateWithStart(start, _) => start.search_attributes.is_some(),
+        Request::StartActivity(activity) => activity.start.search_attributes.is_some(),
         Request::CompleteWorkflowTask(complete) => {
             let mut commands = complete.commands.iter().flatten();
             commands.any(|command| match &command.kind {
@@ -81,7 +90,10 @@ pub fn carries_attributes(request: &Request) -> bool {
                 | CommandKind::SignalExternal(_)
                 | CommandKind::CancelExternal(_)
                 | CommandKind::RecordMarker(_)
-                | CommandKind::ModifyMemo(_) => false,
+                | CommandKind::ModifyMemo(_)
+                | CommandKind::ProtocolMessage { .. }
+                | CommandKind::ScheduleNexus(_)
+                | CommandKind::CancelNexus { .. } => false,
             })
         }
         Request::Signal(_)
@@ -93,7 +105,12 @@ pub fn carries_attributes(request: &Request) -> bool {
         | Request::FailWorkflowTask(_)
         | Request::Activity(_)
         | Request::ResetStickiness(_)
-        | Request::Namespace(_) => false,
+        | Request::Namespace(_)
+        | Request::Update(_)
+        | Request::PollUpdate(_)
+        | Request::NexusAnswer(_)
+        | Request::Standalone(_)
+        | Request::Endpoint(_) => false,
     }
 }
 
@@ -152,7 +169,10 @@ fn check_command(
         | CommandKind::SignalExternal(_)
         | CommandKind::CancelExternal(_)
         | CommandKind::RecordMarker(_)
-        | CommandKind::ModifyMemo(_) => Ok(()),
+        | CommandKind::ModifyMemo(_)
+        | CommandKind::ProtocolMessage { .. }
+        | CommandKind::ScheduleNexus(_)
+        | CommandKind::CancelNexus { .. } => Ok(()),
     }
 }
 

@@ -40,7 +40,10 @@ pub fn execution_info(listed: Listed, types: &SearchAttributeTypes) -> WorkflowE
         .map(|(name, value)| (name.clone(), to_payload(value)))
         .collect();
     WorkflowExecutionInfo {
-        root_execution: Some(row.root.map_or_else(|| own.clone(), |root| execution(&root))),
+        root_execution: Some(
+            row.root
+                .map_or_else(|| own.clone(), |root| execution(&root)),
+        ),
         execution: Some(own),
         r#type: Some(WorkflowType {
             name: row.workflow_type,

@@ -327,8 +327,8 @@ impl<'a> Check<'a> {
                 expression.name()
             ));
         };
-        let column = resolve(name, self.types)
-            .ok_or_else(|| format!("invalid search attribute: {name}"))?;
+        let column =
+            resolve(name, self.types).ok_or_else(|| format!("invalid search attribute: {name}"))?;
         if column == division() {
             self.division_seen = true;
         }

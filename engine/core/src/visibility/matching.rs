@@ -106,12 +106,7 @@ fn decide(filters: &[Filter], named: Named<'_>, by: bool) -> Option<bool> {
     (!open).then_some(!by)
 }
 
-fn compare(
-    column: &Column,
-    operator: Operator,
-    value: &Scalar,
-    named: Named<'_>,
-) -> Option<bool> {
+fn compare(column: &Column, operator: Operator, value: &Scalar, named: Named<'_>) -> Option<bool> {
     let cell = cell(column, named);
     let found = match (cell, value) {
         (Cell::List(elements), _) => Some(contains(elements, value)),
@@ -191,9 +186,7 @@ fn status(row: &RowRef<'_>) -> WorkflowExecutionStatus {
 fn system_cell<'a>(system: SystemAttribute, named: Named<'a>) -> Cell<'a> {
     use SystemAttribute as S;
     let row = named.row;
-    let closed = |of: fn(Closing) -> i64| {
-        row.closing.map_or(Cell::Missing, |it| Cell::Int(of(it)))
-    };
+    let closed = |of: fn(Closing) -> i64| row.closing.map_or(Cell::Missing, |it| Cell::Int(of(it)));
     let text = |text: Option<&'a str>| text.map_or(Cell::Missing, Cell::Text);
     match system {
         S::WorkflowId => Cell::Text(named.workflow_id),

@@ -32,11 +32,11 @@ mod row;
 mod syntax;
 
 pub use admit::{admit, carries_attributes};
+pub(crate) use attribute::BUILD_IDS;
 pub use attribute::{
     AttributeType, SearchAttributeTypes, SystemAttribute, Value, ValueRef, from_payload, to_payload,
 };
-pub(crate) use attribute::BUILD_IDS;
 pub use filter::{Column, CountFilter, Field, Filter, GroupBy, Operator, Scalar};
 pub use request::{CountRequest, ListRequest, Place};
-pub(crate) use row::{attributes_of, memo_of};
 pub use row::{Closing, Listed, Relative, RowChange, RowRef, RowUpdate, VisibilityRow};
+pub(crate) use row::{attributes_of, memo_of};

@@ -61,7 +61,10 @@ pub fn attributes(types: &SearchAttributeTypes) -> ListSearchAttributesResponse 
     let numbered = |(name, it): (&String, &AttributeType)| (name.clone(), it.to_proto().into());
     ListSearchAttributesResponse {
         custom_attributes: types.custom().iter().map(numbered).collect(),
-        system_attributes: SearchAttributeTypes::system().iter().map(numbered).collect(),
+        system_attributes: SearchAttributeTypes::system()
+            .iter()
+            .map(numbered)
+            .collect(),
         ..ListSearchAttributesResponse::default()
     }
 }

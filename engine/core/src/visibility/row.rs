@@ -149,9 +149,7 @@ impl VisibilityRow {
             start_time: history.start_time,
             execution_time: history.execution_time(),
             parent: parent.map(|it| relative(&start.parent_workflow_namespace_id, it)),
-            root: root
-                .filter(|_| parent.is_some())
-                .map(|it| relative("", it)),
+            root: root.filter(|_| parent.is_some()).map(|it| relative("", it)),
             closing: Closing::of(history),
             search_attributes: attributes_of(history),
             memo: memo_of(history),
@@ -259,12 +257,15 @@ fn relative(namespace: &str, run: &WorkflowExecution) -> Relative {
 /// A run's search attributes as values: the type stands in the metadata of each. What is of no type, or not of the
 /// one that it names, can be in an imported history only, and is not found by any filter.
 pub(crate) fn attributes_of(history: &HistoryState) -> BTreeMap<String, Value> {
-    let typed = history.search_attributes.iter().filter_map(|(name, payload)| {
-        let named = payload.metadata.get(TYPE)?;
-        let attribute_type = AttributeType::from_name(std::str::from_utf8(named).ok()?)?;
-        let value = from_payload(payload, attribute_type).ok()??;
-        Some((name.clone(), value))
-    });
+    let typed = history
+        .search_attributes
+        .iter()
+        .filter_map(|(name, payload)| {
+            let named = payload.metadata.get(TYPE)?;
+            let attribute_type = AttributeType::from_name(std::str::from_utf8(named).ok()?)?;
+            let value = from_payload(payload, attribute_type).ok()??;
+            Some((name.clone(), value))
+        });
     typed.collect()
 }
 

@@ -46,11 +46,21 @@ fn recorded() -> Recorded {
     let pairs = |key: &str| {
         let pairs = json[key].as_array().expect("an array").iter();
         pairs
-            .map(|pair| (pair[0].as_str().expect("a query").to_owned(), pair[1].clone()))
+            .map(|pair| {
+                (
+                    pair[0].as_str().expect("a query").to_owned(),
+                    pair[1].clone(),
+                )
+            })
             .collect()
     };
     Recorded {
-        rows: json["rows"].as_array().expect("rows").iter().map(row).collect(),
+        rows: json["rows"]
+            .as_array()
+            .expect("rows")
+            .iter()
+            .map(row)
+            .collect(),
         lists: pairs("list"),
         counts: pairs("count"),
     }
@@ -107,7 +117,10 @@ fn ids(filter: &Filter, recorded: &Recorded) -> Vec<String> {
 
 /// Where the answer here is another one than the dev server's, and why.
 const DIFFERENT: [(&str, &str); 14] = [
-    ("MyKw STARTS_WITH 'AL'", "case counts, as in Temporal's other stores"),
+    (
+        "MyKw STARTS_WITH 'AL'",
+        "case counts, as in Temporal's other stores",
+    ),
     ("MyKw STARTS_WITH 'al'", "case counts"),
     ("MyKw NOT STARTS_WITH 'al'", "case counts"),
     ("WorkflowId starts_with 'A'", "case counts"),
@@ -116,18 +129,31 @@ const DIFFERENT: [(&str, &str); 14] = [
     ("MyKl != 'x'", "case counts"),
     ("MyKl IN ('x', 'only')", "case counts"),
     ("MyKl NOT IN ('x', 'only')", "case counts"),
-    ("MyText = 'elan'", "accents count, as in Temporal's other stores"),
-    ("MyKw = 'say \"hi\"'", "SQLite is handed the quotes with backslashes before them"),
+    (
+        "MyText = 'elan'",
+        "accents count, as in Temporal's other stores",
+    ),
+    (
+        "MyKw = 'say \"hi\"'",
+        "SQLite is handed the quotes with backslashes before them",
+    ),
     ("MyKw = \"say \"\"hi\"\"\"", "the same"),
     ("MyKw = 'say \\\"hi\\\"'", "the same"),
-    ("WorkflowId = ('a', 'b')", "a list that is compared fails in SQLite, and here when it is read"),
+    (
+        "WorkflowId = ('a', 'b')",
+        "a list that is compared fails in SQLite, and here when it is read",
+    ),
 ];
 /// SQLite compares custom moments as texts of two formats.
 const MOMENTS: &str = "MyDt ";
 /// The names that columns have in Temporal's database are no attributes here.
 const COLUMNS: &str = "Keyword01 ";
 /// What is refused here before it is named.
-const UNREAD: [&str; 3] = ["EXISTS (SELECT 1)", "CASE WHEN 1 THEN 2 END", "WorkflowId = @x"];
+const UNREAD: [&str; 3] = [
+    "EXISTS (SELECT 1)",
+    "CASE WHEN 1 THEN 2 END",
+    "WorkflowId = @x",
+];
 
 fn message(rejection: &Rejection) -> &str {
     match rejection {
@@ -161,7 +187,10 @@ fn filters_find_what_temporal_finds_and_refuse_in_its_words() {
             }
             Err(rejection) => (
                 message(rejection).to_owned(),
-                answer["message"].as_str().unwrap_or("it was accepted").to_owned(),
+                answer["message"]
+                    .as_str()
+                    .unwrap_or("it was accepted")
+                    .to_owned(),
             ),
         };
         seen += 1;
@@ -181,7 +210,11 @@ fn counts_group_as_temporal_groups() {
         let count = match parsed {
             Ok(count) => count,
             Err(rejection) => {
-                assert_eq!(Some(message(&rejection)), answer["message"].as_str(), "{query}");
+                assert_eq!(
+                    Some(message(&rejection)),
+                    answer["message"].as_str(),
+                    "{query}"
+                );
                 continue;
             }
         };
@@ -219,7 +252,10 @@ fn custom_moments_are_compared_to_the_nanosecond() {
         ("MyDt > '2024-05-06T07:08:09.123456Z'", ""),
         ("MyDt < 1714979289123456001", "a d"),
         ("MyDt IN ('2024-05-06T07:08:09.123456Z')", "a d"),
-        ("MyDt NOT BETWEEN '2024-01-01T00:00:00Z' AND '2024-05-01T00:00:00Z'", "a d"),
+        (
+            "MyDt NOT BETWEEN '2024-01-01T00:00:00Z' AND '2024-05-01T00:00:00Z'",
+            "a d",
+        ),
         ("MyDt != '2024-05-06T07:08:09.123456Z'", ""),
     ] {
         let filter = Filter::parse(query, &types()).expect("a filter");
@@ -235,7 +271,10 @@ fn hostile_filters_are_refused_and_not_sunk_in() {
     let signs = format!("MyInt = {}1", "-".repeat(1) + &"+ ".repeat(5_000));
     for query in [deep, not, signs] {
         let refused = Filter::parse(&query, &types).expect_err("too deep");
-        assert!(message(&refused).contains("max nesting level reached"), "{refused}");
+        assert!(
+            message(&refused).contains("max nesting level reached"),
+            "{refused}"
+        );
     }
     let is = format!("MyInt{}", " IS NULL".repeat(20_000));
     let refused = Filter::parse(&is, &types).expect_err("no column");
@@ -245,16 +284,63 @@ fn hostile_filters_are_refused_and_not_sunk_in() {
     assert!(message(&refused).contains("exceeds the limit"), "{refused}");
     let wide = vec!["MyInt = 1"; 10_000].join(" OR ");
     let filter = Filter::parse(&wide, &types).expect("wide is not deep");
-    assert!(matches!(&filter, Filter::And(both) if matches!(&both[0], Filter::Or(all) if all.len() == 10_000)));
+    assert!(
+        matches!(&filter, Filter::And(both) if matches!(&both[0], Filter::Or(all) if all.len() == 10_000))
+    );
 }
 
 /// Words of filters, in any order.
 fn scraps() -> impl Strategy<Value = String> {
     let words = prop::sample::select(vec![
-        "MyInt", "MyKw", "`MyText`", "MyKl", "MyDt", "MyBool", "ExecutionStatus", "CloseTime", "foo", "=", "!=", "<",
-        ">=", "IN", "NOT", "BETWEEN", "AND", "OR", "IS", "NULL", "STARTS_WITH", "(", ")", ",", "'a'", "\"b", "'",
-        "5", "-1.5", "1e9", "0x1", "true", "'Running'", "'2024-05-06T07:08:09Z'", "GROUP BY", "ORDER BY", "LIMIT", ";",
-        "--", "/*", "#", "\\", "é", "`", ".", "+", "select", "'1h'", "ExecutionDuration",
+        "MyInt",
+        "MyKw",
+        "`MyText`",
+        "MyKl",
+        "MyDt",
+        "MyBool",
+        "ExecutionStatus",
+        "CloseTime",
+        "foo",
+        "=",
+        "!=",
+        "<",
+        ">=",
+        "IN",
+        "NOT",
+        "BETWEEN",
+        "AND",
+        "OR",
+        "IS",
+        "NULL",
+        "STARTS_WITH",
+        "(",
+        ")",
+        ",",
+        "'a'",
+        "\"b",
+        "'",
+        "5",
+        "-1.5",
+        "1e9",
+        "0x1",
+        "true",
+        "'Running'",
+        "'2024-05-06T07:08:09Z'",
+        "GROUP BY",
+        "ORDER BY",
+        "LIMIT",
+        ";",
+        "--",
+        "/*",
+        "#",
+        "\\",
+        "é",
+        "`",
+        ".",
+        "+",
+        "select",
+        "'1h'",
+        "ExecutionDuration",
     ]);
     prop::collection::vec(words, 0..16).prop_map(|words| words.join(" "))
 }
@@ -271,14 +357,29 @@ fn quoted() -> impl Strategy<Value = String> {
 fn query() -> impl Strategy<Value = String> {
     let number = prop_oneof![
         any::<i64>().prop_map(|n| n.to_string()),
-        any::<f64>().prop_filter("finite", |f| f.is_finite()).prop_map(|f| format!("{f:?}")),
+        any::<f64>()
+            .prop_filter("finite", |f| f.is_finite())
+            .prop_map(|f| format!("{f:?}")),
     ];
     let compare = prop::sample::select(vec!["=", "!=", "<", "<=", ">", ">=", "<>"]);
     let equal = prop::sample::select(vec!["=", "!="]);
     let not = prop::sample::select(vec!["", "NOT "]);
-    let status = prop::sample::select(vec!["'Running'", "'Completed'", "2", "'WORKFLOW_EXECUTION_STATUS_TIMED_OUT'"]);
+    let status = prop::sample::select(vec![
+        "'Running'",
+        "'Completed'",
+        "2",
+        "'WORKFLOW_EXECUTION_STATUS_TIMED_OUT'",
+    ]);
     let moment = any::<i64>().prop_map(|n| n.to_string());
-    let column = prop::sample::select(vec!["MyInt", "MyKw", "MyKl", "MyText", "MyDt", "CloseTime", "TemporalNamespaceDivision"]);
+    let column = prop::sample::select(vec![
+        "MyInt",
+        "MyKw",
+        "MyKl",
+        "MyText",
+        "MyDt",
+        "CloseTime",
+        "TemporalNamespaceDivision",
+    ]);
     let leaf = prop_oneof![
         (compare.clone(), number.clone()).prop_map(|(c, n)| format!("MyInt {c} {n}")),
         (compare.clone(), number.clone()).prop_map(|(c, n)| format!("MyDbl {c} {n}")),
@@ -288,14 +389,18 @@ fn query() -> impl Strategy<Value = String> {
         (compare.clone(), status).prop_map(|(c, s)| format!("ExecutionStatus {c} {s}")),
         (compare, moment.clone()).prop_map(|(c, m)| format!("MyDt {c} {m}")),
         (not.clone(), quoted()).prop_map(|(n, q)| format!("MyKw {n}STARTS_WITH {q}")),
-        (not.clone(), prop::collection::vec(quoted(), 1..4)).prop_map(|(n, q)| format!("MyKw {n}IN ({})", q.join(", "))),
-        (not.clone(), number.clone(), number).prop_map(|(n, a, b)| format!("MyInt {n}BETWEEN {a} AND {b}")),
+        (not.clone(), prop::collection::vec(quoted(), 1..4))
+            .prop_map(|(n, q)| format!("MyKw {n}IN ({})", q.join(", "))),
+        (not.clone(), number.clone(), number)
+            .prop_map(|(n, a, b)| format!("MyInt {n}BETWEEN {a} AND {b}")),
         (not, column).prop_map(|(n, c)| format!("`{c}` IS {n}NULL")),
     ];
     leaf.prop_recursive(4, 32, 4, |inner| {
         prop_oneof![
-            prop::collection::vec(inner.clone(), 1..4).prop_map(|all| format!("({})", all.join(" AND "))),
-            prop::collection::vec(inner.clone(), 1..4).prop_map(|all| format!("({})", all.join(" or "))),
+            prop::collection::vec(inner.clone(), 1..4)
+                .prop_map(|all| format!("({})", all.join(" AND "))),
+            prop::collection::vec(inner.clone(), 1..4)
+                .prop_map(|all| format!("({})", all.join(" or "))),
             inner.prop_map(|one| format!("NOT {one}")),
         ]
     })

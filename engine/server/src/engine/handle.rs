@@ -66,7 +66,11 @@ pub(crate) enum Look {
     /// Some of the rows.
     List(Query, oneshot::Sender<Result<Page, Rejection>>),
     /// How many of them there are.
-    Count(Query, Option<GroupBy>, oneshot::Sender<Result<Count, Rejection>>),
+    Count(
+        Query,
+        Option<GroupBy>,
+        oneshot::Sender<Result<Count, Rejection>>,
+    ),
 }
 
 /// What arrives at the machines' thread.
@@ -173,7 +177,8 @@ impl Engine {
         group_by: Option<GroupBy>,
     ) -> Result<Count, Rejection> {
         let (sender, answer) = oneshot::channel();
-        self.look(Look::Count(query, group_by, sender), answer).await
+        self.look(Look::Count(query, group_by, sender), answer)
+            .await
     }
 
     async fn look<T>(

@@ -264,11 +264,11 @@ impl Host {
         match look {
             Look::List(query, answer) => {
                 let page = self.store.list(&query).map_err(unavailable);
-                answer.send(page).map_or((), drop);
+                answer.send(page).unwrap_or_else(drop);
             }
             Look::Count(query, group_by, answer) => {
                 let count = self.store.count(&query, group_by).map_err(unavailable);
-                answer.send(count).map_or((), drop);
+                answer.send(count).unwrap_or_else(drop);
             }
         }
     }

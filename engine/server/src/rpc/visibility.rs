@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use steadfast_core::visibility::{
-    CountRequest, Listed, ListRequest, Place, SearchAttributeTypes, answer, request as asked,
+    CountRequest, ListRequest, Listed, Place, SearchAttributeTypes, answer, request as asked,
 };
 use steadfast_proto::temporal::api::workflowservice::v1::{
     CountWorkflowExecutionsRequest, CountWorkflowExecutionsResponse, GetSearchAttributesRequest,
@@ -64,7 +64,9 @@ impl Frontend {
     ) -> Called<ListClosedWorkflowExecutionsResponse> {
         let body = request.into_inner();
         let types = self.types(&body.namespace)?;
-        let (rows, next) = self.rows(asked::list_closed(&body).map_err(status)?).await?;
+        let (rows, next) = self
+            .rows(asked::list_closed(&body).map_err(status)?)
+            .await?;
         Ok(answer::closed(rows, next.as_ref(), &types))
     }
 

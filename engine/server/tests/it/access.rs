@@ -219,12 +219,15 @@ async fn a_client_without_a_certificate_is_not_heard() {
         Err(_) => false,
     };
     assert!(!heard);
-    let plain = WorkflowServiceClient::connect(format!("http://{}", server.addresses()[0])).await;
-    let heard = match plain {
-        Ok(mut client) => client
-            .get_system_info(GetSystemInfoRequest {})
-            .await
-            .is_ok(),
+    let uri = format!("http://{}", server.addresses()[0]);
+    let heard = match Endpoint::try_from(uri).unwrap().connect().await {
+        Ok(plain) => {
+            let mut client = WorkflowServiceClient::new(plain);
+            client
+                .get_system_info(GetSystemInfoRequest {})
+                .await
+                .is_ok()
+        }
         Err(_) => false,
     };
     assert!(!heard);

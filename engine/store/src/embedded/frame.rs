@@ -211,7 +211,9 @@ impl RawEntry<'_> {
         match postcard::take_from_bytes(self.record) {
             Ok((Record::Event(_), _)) => Err("an event in the place of another record".to_owned()),
             Ok((record, [])) if matches!(record, Record::Row(_)) == self.is_row => Ok(record),
-            Ok((_, [])) => Err("a row in the place of another record, or another for a row".to_owned()),
+            Ok((_, [])) => {
+                Err("a row in the place of another record, or another for a row".to_owned())
+            }
             Ok(_) => Err("a record is followed by more".to_owned()),
             Err(error) => Err(error.to_string()),
         }

@@ -315,7 +315,10 @@ impl<D: Disk> Embedded<D> {
                 let shard = &mut self.shards[shard.0 as usize];
                 shard.durable_high = shard.durable_high.max(high);
             }
-            waiting.rows.into_iter().for_each(|row| self.rows.apply(row));
+            waiting
+                .rows
+                .into_iter()
+                .for_each(|row| self.rows.apply(row));
             if let Some(ticket) = waiting.ticket {
                 self.outstanding -= 1;
                 ended.push((ticket, waiting.refused.map_or(Ok(()), Err)));
@@ -410,8 +413,7 @@ impl<D: Disk> Embedded<D> {
     /// The memo that a frame gives a run.
     fn memo(&self, run: &RunKey, at: &Position) -> Result<Proto<Memo>, StoreError> {
         let payload = self.payload(*at)?;
-        memo_in(run, &payload)
-            .map_err(|why| damaged(at.segment, at.offset, Damage::Malformed(why)))
+        memo_in(run, &payload).map_err(|why| damaged(at.segment, at.offset, Damage::Malformed(why)))
     }
 
     /// Reads events that lie close together at once.

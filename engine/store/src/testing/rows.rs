@@ -253,7 +253,10 @@ impl Reference {
 
     /// The rows that a filter wants, in their order.
     pub(crate) fn list(&self, namespace: &Namespace, filter: &Filter) -> Vec<Listed> {
-        let own = self.rows.iter().filter(|((key, _), _)| key.namespace == *namespace);
+        let own = self
+            .rows
+            .iter()
+            .filter(|((key, _), _)| key.namespace == *namespace);
         let mut found: Vec<_> = own
             .map(|((key, run_id), row)| Listed {
                 workflow_id: key.workflow_id.clone(),
@@ -330,9 +333,8 @@ fn holds(filter: &Filter, listed: &Listed) -> Option<bool> {
             negate(holds(&Filter::And(vec![from, to]), listed), *negated)
         }
         Filter::In(column, negated, values) => {
-            let equal = |value: &Scalar| {
-                Filter::Compare(column.clone(), Operator::Equal, value.clone())
-            };
+            let equal =
+                |value: &Scalar| Filter::Compare(column.clone(), Operator::Equal, value.clone());
             let any = Filter::Or(values.iter().map(equal).collect());
             negate(holds(&any, listed), *negated)
         }
@@ -340,12 +342,7 @@ fn holds(filter: &Filter, listed: &Listed) -> Option<bool> {
     }
 }
 
-fn compare(
-    column: &Column,
-    operator: Operator,
-    wanted: &Scalar,
-    listed: &Listed,
-) -> Option<bool> {
+fn compare(column: &Column, operator: Operator, wanted: &Scalar, listed: &Listed) -> Option<bool> {
     let value = value_of(column, listed);
     let found = match (column.attribute_type, &value, wanted) {
         (AttributeType::KeywordList, Some(Value::KeywordList(all)), Scalar::Text(text)) => {
