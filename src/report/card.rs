@@ -110,8 +110,8 @@ fn story(report: &RunReport, failure: &Failure) -> Vec<String> {
         let id = failure.workflow_id.as_deref();
         id.is_some_and(|id| event.text.contains(id)) || named_in(failure, event)
     };
-    let told = before.iter().rev().filter(about).take(STORY / 3);
-    chosen.extend(told.map(|event| event.seq));
+    let said = before.iter().rev().filter(about).take(STORY / 3);
+    chosen.extend(said.map(|event| event.seq));
     let left = STORY - chosen.len().min(STORY);
     let struck = before
         .iter()
