@@ -5,11 +5,15 @@ use std::collections::BTreeMap;
 
 use steadfast_core::{ExecutionKey, RunKey};
 use steadfast_proto::temporal::api::{
-    common::v1::WorkflowExecution, enums::v1::UpdateWorkflowExecutionLifecycleStage as Stage,
+    common::v1::WorkflowExecution,
+    enums::v1::{EventType, UpdateWorkflowExecutionLifecycleStage as Stage},
     update::v1::UpdateRef,
 };
 
-use super::{facts::Facts, tally::Tally};
+use super::{
+    facts::{Facts, RunFacts},
+    tally::Tally,
+};
 use crate::{
     cluster::wire::{Answer, Rpc},
     kernel::Time,
@@ -37,6 +41,16 @@ struct Question {
     /// How much had been acknowledged.
     due: usize,
     seen: Vec<(RunKey, i64)>,
+}
+
+/// The started event of the workflow task in whose completion this event was written: the worker that completed it
+/// knows what it decided, although it has not seen the events of it.
+fn task_of(run: &RunFacts, event: i64) -> i64 {
+    let before = usize::try_from(event).unwrap_or(0).min(run.events.len());
+    let started = run.events[..before]
+        .iter()
+        .rposition(|it| it.event_type() == EventType::WorkflowTaskStarted);
+    started.map_or(event, |place| run.events[place].event_id)
 }
 
 impl Default for Queries {
@@ -124,7 +138,7 @@ impl Queries {
                 // One that was refused, or that another run took, is in no history of this run.
                 Due::Update(id) => {
                     let accepted = run.updates.get(id).and_then(|update| update.accepted);
-                    accepted.is_some_and(|event| event > *upto)
+                    accepted.is_some_and(|event| task_of(run, event) > *upto)
                 }
             });
             unseen.cloned()
