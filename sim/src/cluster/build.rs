@@ -16,7 +16,7 @@ use steadfast_store::Query;
 
 use super::{
     client::{ClientConfig, ClientNode},
-    engine::{EngineConfig, EngineNode, SharedStore, Stores},
+    engine::{EngineConfig, EngineNode, Stores},
     ledger::Ledger,
     observe::Watch,
     service_node::{ServiceNode, ServiceStore},
@@ -160,7 +160,7 @@ impl Cluster {
                 memory: memory.clone(),
                 start,
                 bug,
-                stores: Rc::clone(&stores),
+                stores: stores.clone(),
             };
             let spec = NodeSpec::new(format!("engine-{number}"));
             let node = world.add_node(spec, move |me| EngineNode::new(config.clone(), me));
@@ -278,15 +278,8 @@ impl Cluster {
         })
     }
 
-    /// Every row of every store. Engines whose store is in memory share one.
+    /// Every row of every store.
     pub(crate) fn rows(&self) -> Vec<Listed> {
-        let stores = self.stores.borrow();
-        let mut seen: Vec<&SharedStore> = Vec::new();
-        for store in stores.values() {
-            if !seen.iter().any(|known| Rc::ptr_eq(known, store)) {
-                seen.push(store);
-            }
-        }
         let query = Query {
             namespace: self.namespace.as_str().into(),
             filter: Filter::ALL,
@@ -294,9 +287,8 @@ impl Cluster {
             limit: usize::MAX,
             budget: usize::MAX,
         };
-        let pages = seen
-            .iter()
-            .filter_map(|store| store.borrow().list(&query).ok());
+        let stores = self.stores.all().into_iter();
+        let pages = stores.filter_map(|store| store.borrow().list(&query).ok());
         pages.flat_map(|page| page.rows).collect()
     }
 

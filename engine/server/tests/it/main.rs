@@ -6,3 +6,4 @@ mod client;
 mod durable;
 mod hostile;
 mod skipping;
+mod visibility;

@@ -50,8 +50,33 @@ pub use self::disk::Syncs;
 /// A store that may outlive its process.
 pub type SharedStore = Rc<RefCell<dyn Store>>;
 
-/// Stores by the node of their engine.
-pub type Stores = Rc<RefCell<BTreeMap<NodeId, SharedStore>>>;
+/// The stores of engine processes that live, by node; clones share it.
+#[derive(Clone, Default)]
+pub struct Stores(Rc<RefCell<BTreeMap<NodeId, SharedStore>>>);
+
+impl Stores {
+    fn opened(&self, node: NodeId, store: &SharedStore) {
+        self.0.borrow_mut().insert(node, Rc::clone(store));
+    }
+
+    /// Each store once: engines whose store is in memory share one.
+    #[must_use]
+    pub fn all(&self) -> Vec<SharedStore> {
+        let mut all: Vec<SharedStore> = Vec::new();
+        for store in self.0.borrow().values() {
+            if !all.iter().any(|known| Rc::ptr_eq(known, store)) {
+                all.push(Rc::clone(store));
+            }
+        }
+        all
+    }
+}
+
+impl fmt::Debug for Stores {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Stores")
+    }
+}
 
 /// How an engine is made, now and after each of its deaths.
 #[derive(Clone)]

@@ -52,8 +52,7 @@ impl EngineNode {
             let shards = self.config.topology.borrow().shards;
             self.store = open_embedded(disk, shards)?;
         }
-        let mut stores = self.config.stores.borrow_mut();
-        stores.insert(ctx.node(), Rc::clone(&self.store));
+        self.config.stores.opened(ctx.node(), &self.store);
         Ok(())
     }
 
