@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Everything that needs Temporal's own software: the histories that it records, and small programs
-# with its SDKs in five languages, each running the same cases (cases.txt) against a server.
+# with its SDKs in four languages, each running the same cases (cases.txt) against a server.
 #
-#   tests/interop/run.sh [histories|python|typescript|go|java|rust]…
+#   tests/interop/run.sh [histories|python|typescript|go|java]…
 #
 # STEADFAST_INTEROP_SERVER=steadfast (the default) or real: whose server the programs run against.
 # `real` is Temporal's development server (and its time-skipping test server): it proves the programs.
@@ -18,7 +18,7 @@ cargo_target=${CARGO_TARGET_DIR:-$root/target}
 target=$cargo_target/interop
 logs=$target/logs
 server=${STEADFAST_INTEROP_SERVER:-steadfast}
-languages=(python typescript go java rust)
+languages=(python typescript go java)
 mkdir -p "$logs"
 
 say() { echo "interop: $*" >&2; }
@@ -89,13 +89,6 @@ install_java() {
         mvn --batch-mode --quiet --file "$here/java/pom.xml" -Dout="$target/java" \
         dependency:go-offline process-classes
 }
-install_rust() {
-    local manifest=$here/rust/Cargo.toml
-    fetched https://index.crates.io/config.json rust \
-        cargo fetch --locked --manifest-path "$manifest" || return
-    CARGO_TARGET_DIR=$target cargo build --quiet --locked --manifest-path "$manifest" ||
-        die "the Rust program does not compile"
-}
 
 # Each is what runs its language's program, without the options.
 program_python() { program=("$target/venv-python/bin/python" "$here/python/main.py"); }
@@ -105,7 +98,6 @@ program_java() {
     program=(java -XX:+UseSerialGC -XX:TieredStopAtLevel=1
         -cp "$target/java/classes:$(cat "$target/java/classpath.txt")" dev.steadfast.interop.Main)
 }
-program_rust() { program=("$target/debug/steadfast-interop"); }
 
 free_port() {
     python3 -c 'import socket

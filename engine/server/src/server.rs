@@ -224,15 +224,29 @@ async fn routes(frontend: &Frontend, skips: bool) -> Result<(HealthReporter, Rou
         .max_encoding_message_size(usize::MAX);
     let operator = OperatorServiceServer::new(frontend.clone())
         .accept_compressed(CompressionEncoding::Gzip)
+        .send_compressed(CompressionEncoding::Gzip)
         .max_decoding_message_size(MAX_MESSAGE_BYTES);
+    // Temporal's Java SDK compresses whatever it sends, and this is the first that it sends.
+    let health = health
+        .accept_compressed(CompressionEncoding::Gzip)
+        .send_compressed(CompressionEncoding::Gzip);
     let mut routes = Routes::new(workflow)
         .add_service(operator)
         .add_service(health)
-        .add_service(reflection().build_v1()?)
-        .add_service(reflection().build_v1alpha()?);
+        .add_service(
+            reflection()
+                .build_v1()?
+                .accept_compressed(CompressionEncoding::Gzip),
+        )
+        .add_service(
+            reflection()
+                .build_v1alpha()?
+                .accept_compressed(CompressionEncoding::Gzip),
+        );
     if skips {
-        let clock =
-            TestServiceServer::new(frontend.clone()).accept_compressed(CompressionEncoding::Gzip);
+        let clock = TestServiceServer::new(frontend.clone())
+            .accept_compressed(CompressionEncoding::Gzip)
+            .send_compressed(CompressionEncoding::Gzip);
         routes = routes.add_service(clock);
     }
     Ok((reporter, routes.prepare()))

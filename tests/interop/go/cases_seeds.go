@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// The three workflows of the design.
+// Three business workflows: an order, a trial, and a batch of orders.
 
 var tea = []item{{"tea", 2}}
 

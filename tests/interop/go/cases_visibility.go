@@ -128,8 +128,8 @@ var visibilityCases = []testCase{
 		shown := c.describe(ctx, id, "")
 		equal(shown.WorkflowExecutionInfo.Status.String(), "Running", "status")
 		equal(shown.WorkflowExecutionInfo.TaskQueue, c.queue, "task queue")
-		equal(string(shown.ExecutionConfig.UserMetadata.Summary.Data), `"what it is"`, "summary")
-		equal(string(shown.ExecutionConfig.UserMetadata.Details.Data), `"and *more*"`, "details")
+		equal(string(shown.GetExecutionConfig().GetUserMetadata().GetSummary().GetData()), `"what it is"`, "summary")
+		equal(string(shown.GetExecutionConfig().GetUserMetadata().GetDetails().GetData()), `"and *more*"`, "details")
 		activity := shown.PendingActivities[0]
 		equal(activity.ActivityType.Name, "Never", "activity type")
 		equal(activity.State, enumspb.PENDING_ACTIVITY_STATE_SCHEDULED, "state")

@@ -12,7 +12,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 )
 
-// The three workflows of the design, in Go: an order, a trial, and a batch of orders.
+// Three business workflows, in Go: an order, a trial, and a batch of orders.
 
 type item struct {
 	Sku string `json:"sku"`

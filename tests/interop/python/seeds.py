@@ -1,4 +1,4 @@
-"""The three workflows of the design, in Python: an order, a trial, and a batch of orders."""
+"""Three business workflows, in Python: an order, a trial, and a batch of orders."""
 
 import asyncio
 from dataclasses import dataclass

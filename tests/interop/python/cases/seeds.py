@@ -1,4 +1,4 @@
-"""The three workflows of the design."""
+"""Three business workflows: an order, a trial, and a batch of orders."""
 
 from temporalio.client import WorkflowExecutionStatus
 

@@ -1,4 +1,4 @@
-/** The three workflows of the design, as it writes them. */
+/** Three business workflows: an order, a trial, and a batch of orders. */
 import { seen } from '../activities';
 import { equal, eventually, events, testCase } from '../harness';
 import * as seeds from '../workflows/order-fulfillment';
@@ -38,7 +38,7 @@ testCase('subscription-trial', async (c) => {
 
 testCase('batch-fulfillment', async (c) => {
   const orders = [42, -1, 13].map((amount, n) => ({ id: `${c.id('batch')}-${n}`, items: TEA, amount }));
-  // The document's children run on this queue, whatever the parent's is.
+  // Its children run on this queue, whatever the parent's is.
   const worker = await c.worker('main-queue');
   await worker.runUntil(async () => {
     const handle = await c.start(batchFulfillment, 'batch', [orders]);

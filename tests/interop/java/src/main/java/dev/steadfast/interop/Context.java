@@ -16,8 +16,9 @@ import io.temporal.serviceclient.WorkflowServiceStubsOptions;
 import io.temporal.worker.Worker;
 import io.temporal.worker.WorkerFactory;
 import io.temporal.worker.WorkerOptions;
-import java.util.Collections;
+import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
@@ -51,10 +52,17 @@ final class Context {
     seeds = new Seeds.ActivitiesImpl(client);
   }
 
-  /** A connection of its own. */
-  WorkflowServiceStubs connect() {
+  /** A connection of its own; patient, for machines that are busy with other things. */
+  private WorkflowServiceStubs connect() {
+    Duration patience = Duration.ofSeconds(60);
     return WorkflowServiceStubs.newConnectedServiceStubs(
-        WorkflowServiceStubsOptions.newBuilder().setTarget(address).build(), null);
+        WorkflowServiceStubsOptions.newBuilder()
+            .setTarget(address)
+            .setSystemInfoTimeout(patience)
+            .setHealthCheckAttemptTimeout(patience)
+            .setHealthCheckTimeout(patience)
+            .build(),
+        patience);
   }
 
   WorkflowClient client(String namespace) {

@@ -11,7 +11,7 @@ import io.temporal.client.WorkflowStub;
 import java.util.List;
 import java.util.Map;
 
-/** The three workflows of the design. */
+/** Three business workflows: an order, a trial, and a batch of orders. */
 final class SeedCases {
   private static final List<Item> TEA = List.of(new Item("tea", 2));
 

@@ -25,7 +25,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CopyOnWriteArrayList;
 
-/** The three workflows of the design, in Java: an order, a trial, and a batch of orders. */
+/** Three business workflows, in Java: an order, a trial, and a batch of orders. */
 final class Seeds {
   record Item(String sku, int qty) {}
 

@@ -85,7 +85,8 @@ final class TimeSkippingCases {
       String target = "127.0.0.1:" + port;
       Context context = new Context(target, "default", c.out, null);
       TestServiceStubs time =
-          TestServiceStubs.newServiceStubs(TestServiceStubsOptions.newBuilder().setTarget(target).build());
+          TestServiceStubs.newServiceStubs(
+              TestServiceStubsOptions.newBuilder().setTarget(target).validateAndBuildWithDefaults());
       time.blockingStub().lockTimeSkipping(LockTimeSkippingRequest.getDefaultInstance());
       try (var worker = context.worker(context.queue, Versions.AFTER, w -> w)) {
         body.run(new Skipping(context, time));

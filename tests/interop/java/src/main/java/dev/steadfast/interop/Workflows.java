@@ -17,7 +17,6 @@ import io.temporal.workflow.ChildWorkflowStub;
 import io.temporal.workflow.ExternalWorkflowStub;
 import io.temporal.workflow.Promise;
 import io.temporal.workflow.QueryMethod;
-import io.temporal.workflow.SignalExternalWorkflowException;
 import io.temporal.workflow.SignalMethod;
 import io.temporal.workflow.UpdateMethod;
 import io.temporal.workflow.UpdateValidatorMethod;
@@ -27,7 +26,6 @@ import io.temporal.workflow.WorkflowMethod;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -190,13 +188,15 @@ final class Workflows {
   public static final class LocalActivitiesImpl implements LocalActivities {
     @Override
     public List<String> run() {
-      ActivityStub local = Workflow.newUntypedLocalActivityStub(LocalActivityOptions.newBuilder()
-          .setStartToCloseTimeout(Duration.ofSeconds(5)).setRetryOptions(FAST).build());
+      CaseActivities local = Workflow.newLocalActivityStub(CaseActivities.class, LocalActivityOptions.newBuilder()
+          .setStartToCloseTimeout(Duration.ofSeconds(5))
+          .setRetryOptions(RetryOptions.newBuilder(FAST).setMaximumAttempts(5).build())
+          .validateAndBuildWithDefaults());
       List<String> results = new ArrayList<>();
-      results.add(local.execute("echo", String.class, "local"));
-      results.add("" + local.execute("flaky", Integer.class, 2));
+      results.add((String) local.echo("local"));
+      results.add("" + local.flaky(2));
       try {
-        local.execute("failing", Void.class, "Marked", true);
+        local.failing("Marked", true);
       } catch (ActivityFailure failure) {
         results.add(((ApplicationFailure) failure.getCause()).getType());
       }
@@ -339,8 +339,8 @@ final class Workflows {
       stub.cancel();
       try {
         Workflow.newUntypedExternalWorkflowStub(other + "-nobody").signal("put", "x");
-      } catch (SignalExternalWorkflowException failure) {
-        return failure.getClass().getSimpleName();
+      } catch (ApplicationFailure failure) {
+        return failure.getType();
       }
       return "signalled nobody";
     }
@@ -602,16 +602,12 @@ final class Workflows {
         Workflow.upsertTypedSearchAttributes(INT.valueSet(7L));
         Workflow.continueAsNew(true);
       }
-      Map<String, Object> memo = new HashMap<>();
-      memo.put("added", "later");
-      memo.put("removed", null);
-      Workflow.upsertMemo(memo);
+      Workflow.upsertMemo(Map.of("added", "later"));
       Workflow.await(() -> closed);
       return List.of(
           Workflow.getTypedSearchAttributes().get(KEYWORD),
           "" + Workflow.getTypedSearchAttributes().get(INT),
-          "" + Workflow.getMemo("added", String.class),
-          "" + Workflow.getMemo("removed", Integer.class));
+          "" + Workflow.getMemo("added", String.class));
     }
 
     @Override
