@@ -116,13 +116,14 @@ fn ids(filter: &Filter, recorded: &Recorded) -> Vec<String> {
 }
 
 /// Where the answer here is another one than the dev server's, and why.
-const DIFFERENT: [(&str, &str); 14] = [
+const DIFFERENT: [(&str, &str); 15] = [
     (
         "MyKw STARTS_WITH 'AL'",
         "case counts, as in Temporal's other stores",
     ),
     ("MyKw STARTS_WITH 'al'", "case counts"),
     ("MyKw NOT STARTS_WITH 'al'", "case counts"),
+    ("MyKw STARTS_WITH 'al' OR MyInt = 10", "case counts"),
     ("WorkflowId starts_with 'A'", "case counts"),
     ("MyKl = 'x'", "case counts"),
     ("MyKl = 'X'", "case counts"),
@@ -144,16 +145,12 @@ const DIFFERENT: [(&str, &str); 14] = [
         "a list that is compared fails in SQLite, and here when it is read",
     ),
 ];
-/// SQLite compares custom moments as texts of two formats.
+/// SQLite compares custom moments as texts of two formats; what is right is in a test of its own.
 const MOMENTS: &str = "MyDt ";
 /// The names that columns have in Temporal's database are no attributes here.
 const COLUMNS: &str = "Keyword01 ";
 /// What is refused here before it is named.
-const UNREAD: [&str; 3] = [
-    "EXISTS (SELECT 1)",
-    "CASE WHEN 1 THEN 2 END",
-    "WorkflowId = @x",
-];
+const UNREAD: [&str; 2] = ["EXISTS (SELECT 1)", "CASE WHEN 1 THEN 2 END"];
 
 fn message(rejection: &Rejection) -> &str {
     match rejection {
@@ -170,8 +167,10 @@ fn filters_find_what_temporal_finds_and_refuse_in_its_words() {
     for (query, answer) in &recorded.lists {
         let different = DIFFERENT.iter().any(|(known, _)| known == query)
             || UNREAD.contains(&query.as_str())
-            || query.starts_with(COLUMNS)
-            || query.starts_with(MOMENTS) && answer["ids"].is_array();
+            || query.starts_with(COLUMNS);
+        if query.starts_with(MOMENTS) && answer["ids"].is_array() {
+            continue;
+        }
         let parsed = Filter::parse(query, &types());
         let (found, expected) = match &parsed {
             Ok(filter) => {
@@ -247,16 +246,16 @@ fn counts_group_as_temporal_groups() {
 fn custom_moments_are_compared_to_the_nanosecond() {
     let recorded = recorded();
     for (query, expected) in [
-        ("MyDt = '2024-05-06T07:08:09.123456Z'", "a d"),
+        ("MyDt = '2024-05-06T07:08:09.123456Z'", "d"),
         ("MyDt >= '2024-05-06T09:08:09.123456+02:00'", "a d"),
-        ("MyDt > '2024-05-06T07:08:09.123456Z'", ""),
-        ("MyDt < 1714979289123456001", "a d"),
-        ("MyDt IN ('2024-05-06T07:08:09.123456Z')", "a d"),
+        ("MyDt > '2024-05-06T07:08:09.123456Z'", "a"),
+        ("MyDt < 1714979289123456001", "d"),
+        ("MyDt IN ('2024-05-06T07:08:09.123456Z')", "d"),
         (
             "MyDt NOT BETWEEN '2024-01-01T00:00:00Z' AND '2024-05-01T00:00:00Z'",
             "a d",
         ),
-        ("MyDt != '2024-05-06T07:08:09.123456Z'", ""),
+        ("MyDt != '2024-05-06T07:08:09.123456Z'", "a"),
     ] {
         let filter = Filter::parse(query, &types()).expect("a filter");
         assert_eq!(ids(&filter, &recorded).join(" "), expected, "{query}");
