@@ -9,7 +9,7 @@ use steadfast_core::{
 };
 
 use crate::{
-    Commit, CommitError, Query, Recovered, Store, StoreError, Ticket,
+    Commit, CommitError, Page, Query, Recovered, Store, StoreError, Ticket,
     testing::{
         Model, Rng, Workload,
         rows::{self, Reference},
@@ -122,6 +122,16 @@ impl Case {
         assert_eq!(self.rows(&Filter::ALL, usize::MAX, usize::MAX), expected);
     }
 
+    /// One page, as soon as a store that has just been opened has written again what it found last.
+    fn page(&mut self, query: &Query) -> Page {
+        loop {
+            match self.store().list(query) {
+                Err(StoreError::NotYet) => self.store().poll_durable(&mut Vec::new()),
+                page => return page.expect("it lists"),
+            }
+        }
+    }
+
     /// The rows that a filter wants, by pages of `limit` for which `budget` rows are looked at.
     fn rows(&mut self, filter: &Filter, limit: usize, budget: usize) -> Vec<Listed> {
         let mut query = Query {
@@ -133,7 +143,7 @@ impl Case {
         };
         let mut rows = Vec::new();
         loop {
-            let page = self.store().list(&query).expect("it lists");
+            let page = self.page(&query);
             assert!(page.rows.len() <= limit, "{} of {limit}", page.rows.len());
             rows.extend(page.rows);
             if page.next.is_none() {
