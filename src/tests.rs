@@ -82,6 +82,7 @@ fn engine(_: &Suite, scenario: &Scenario, choices: Choices, options: Options) ->
         coverage,
         ladder: world.ladder().clone(),
         trace: Vec::new(),
+        nodes: Vec::new(),
         choices: options.record.then(|| ChoiceLog {
             seed,
             ..ChoiceLog::default()

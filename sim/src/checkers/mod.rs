@@ -54,6 +54,8 @@ pub struct Checkers {
     saga: Saga,
     conservation: Conservation,
     convergence: Convergence,
+    /// How many findings know at which event they were found.
+    marked: usize,
 }
 
 /// The checkers that read every record as it becomes durable.
@@ -111,6 +113,7 @@ impl Checkers {
             saga: Saga::new(rules),
             conservation: Conservation::default(),
             convergence: Convergence::default(),
+            marked: 0,
         }
     }
 
@@ -163,9 +166,23 @@ impl Checkers {
         }
     }
 
+    /// What has been found since the last event was found at this event of the trace.
+    pub fn mark(&mut self, seq: u64) {
+        let found = |tally: &&Tally| tally.violations().len();
+        let found = self.tallies().iter().map(found).sum();
+        if found == self.marked {
+            return;
+        }
+        self.marked = found;
+        for tally in self.tallies_mut() {
+            tally.mark(seq);
+        }
+    }
+
     /// The run is over.
     pub fn finish(&mut self, at: Time, ledger: &Ledger, ending: &Ending) {
         self.acknowledged.finish(at, &self.facts);
+        self.replay_equivalence.finish(at, &self.facts);
         self.saga.finish(at, &self.facts, ledger);
         self.conservation.finish(at, ledger, &ending.accounts);
         self.convergence
@@ -193,6 +210,24 @@ impl Checkers {
             &self.saga.tally,
             &self.conservation.tally,
             &self.convergence.tally,
+        ]
+    }
+
+    fn tallies_mut(&mut self) -> [&mut Tally; 13] {
+        [
+            &mut self.folded.grammar.tally,
+            &mut self.replay_equivalence.tally,
+            &mut self.folds.tally,
+            &mut self.acknowledged.tally,
+            &mut self.undurable.tally,
+            &mut self.folded.one_open_run.tally,
+            &mut self.folded.timers.tally,
+            &mut self.folded.retries.tally,
+            &mut self.stale_tokens.tally,
+            &mut self.queries.tally,
+            &mut self.saga.tally,
+            &mut self.conservation.tally,
+            &mut self.convergence.tally,
         ]
     }
 

@@ -1,11 +1,14 @@
 //! Replay equivalence: at every workflow task, the code in a worker's cache and the same code replayed from the start
-//! of the history have decided the same, command for command.
+//! of the history have decided the same, command for command. In the end, the whole history of a closed run that had
+//! local activities replays: what was decided after they had ended is compared only there.
 
-use std::rc::Rc;
+use std::{collections::BTreeMap, collections::BTreeSet, rc::Rc};
 
 use steadfast_core::RunKey;
-use steadfast_proto::temporal::api::history::v1::{HistoryEvent, history_event::Attributes};
-use steadfast_replay::{CachedRun, Registry, RunInit, Task, TaskOutcome};
+use steadfast_proto::temporal::api::history::v1::{
+    History, HistoryEvent, history_event::Attributes,
+};
+use steadfast_replay::{CachedRun, Registry, RunInit, Task, TaskOutcome, replay_history};
 
 use super::{
     facts::Facts,
@@ -19,6 +22,8 @@ pub struct ReplayEquivalence {
     /// Its count and findings.
     pub tally: Tally,
     builds: Vec<Rc<Registry>>,
+    /// The task that each run was worked on last, and by which builds.
+    worked: BTreeMap<RunKey, (i64, BTreeSet<usize>)>,
 }
 
 impl ReplayEquivalence {
@@ -28,6 +33,7 @@ impl ReplayEquivalence {
         Self {
             tally: Tally::new("replay-equivalence"),
             builds,
+            worked: BTreeMap::new(),
         }
     }
 
@@ -44,6 +50,13 @@ impl ReplayEquivalence {
         let Some(registry) = self.builds.get(build) else {
             return;
         };
+        let worked = self.worked.entry(run.clone()).or_default();
+        if started > worked.0 {
+            *worked = (started, BTreeSet::new());
+        }
+        if started == worked.0 {
+            worked.1.insert(build);
+        }
         let known = facts
             .runs
             .get(run)
@@ -65,11 +78,48 @@ impl ReplayEquivalence {
         });
     }
 
+    /// The run is over.
+    pub fn finish(&mut self, at: Time, facts: &Facts) {
+        for (run, (_, builds)) in &self.worked {
+            let Some(known) = facts.runs.get(run) else {
+                continue;
+            };
+            if known.is_open() || !known.events.iter().any(is_of_local_activity) {
+                continue;
+            }
+            let history = History {
+                events: known.events.clone(),
+            };
+            let replays = builds
+                .iter()
+                .filter_map(|build| self.builds.get(*build))
+                .map(|registry| replay_history(registry, &history).map(|_| ()));
+            // Two builds may have worked on one task, of which one was heard.
+            let ended = replays.reduce(Result::or).unwrap_or(Ok(()));
+            self.tally.check(at, ended.is_ok(), || {
+                let what = ended.as_ref().err().map(ToString::to_string);
+                format!(
+                    "{}: its history does not replay: {}",
+                    named(run),
+                    what.unwrap_or_default()
+                )
+            });
+        }
+    }
+
     /// A worker says that code and history differ.
     pub fn nondeterminism(&mut self, at: Time, run: &RunKey, what: &str) {
         self.tally
             .check(at, false, || format!("{}: {what}", named(run)));
     }
+}
+
+fn is_of_local_activity(event: &HistoryEvent) -> bool {
+    matches!(
+        &event.attributes,
+        Some(Attributes::MarkerRecordedEventAttributes(marker))
+            if marker.marker_name == "core_local_activity"
+    )
 }
 
 fn ends_with_start(events: &[HistoryEvent]) -> bool {

@@ -139,6 +139,7 @@ impl Cluster {
         }));
         let ledger = Ledger::default();
 
+        let start = Timestamp::from_nanos(scenario.world.start.saturating_mul(1_000_000));
         // Engines come first: whoever starts later may talk to them at once.
         let memory = Rc::new(RefCell::new(steadfast_store::Memory::new(shards)));
         for number in 1..=engines {
@@ -148,7 +149,7 @@ impl Cluster {
                 weather: weather.clone(),
                 store: scenario.world.store,
                 memory: memory.clone(),
-                start: Timestamp::from_nanos(scenario.world.start.saturating_mul(1_000_000)),
+                start,
                 bug,
             };
             let spec = NodeSpec::new(format!("engine-{number}"));
@@ -209,6 +210,7 @@ impl Cluster {
                 workflow_slots: size(scenario.world.workflow_slots),
                 activity_slots: size(scenario.world.activity_slots),
                 cache: size(cache),
+                start,
                 name: format!("worker-{number}"),
             };
             let spec = NodeSpec::new(config.name.clone());

@@ -13,7 +13,7 @@ mod read;
 mod text;
 mod view;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -355,6 +355,8 @@ pub struct FaultConfig {
     pub plan: FaultPlan,
     /// Faults that only this system knows, by class.
     pub cluster: BTreeMap<ClusterFault, Rate>,
+    /// The classes that the file itself switches on, by name: each is to strike in this very scenario.
+    pub declared: BTreeSet<String>,
 }
 
 impl FaultConfig {
