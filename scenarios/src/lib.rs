@@ -24,6 +24,7 @@ use crate::workflows::{
     bad_deploy,
     batch_fulfillment::BatchFulfillment,
     feature_tour::FeatureTour,
+    instant_transfer::InstantTransfer,
     long_poller::LongPoller,
     money_transfer::MoneyTransfer,
     order_fulfillment::{OrderFulfillment, OrderStatus},
@@ -41,6 +42,7 @@ pub fn suite() -> Suite {
                 .register::<SubscriptionTrial>()
                 .register::<BatchFulfillment>()
                 .register::<MoneyTransfer>()
+                .register::<InstantTransfer>()
                 .register::<LongPoller>()
                 .register::<FeatureTour>()
                 .register::<patched_rollout::before::CustomerNotice>()
@@ -81,9 +83,11 @@ fn scenarios(suite: Suite) -> Suite {
         "subscription_trial.toml",
         "batch_fulfillment.toml",
         "money_transfer.toml",
+        "instant_transfer.toml",
         "long_poller.toml",
         "patched_rollout.toml",
         "bad_deploy.toml",
         "noisy_neighbours.toml",
+        "feature_tour.toml",
     )
 }
