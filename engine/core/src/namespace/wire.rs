@@ -253,7 +253,11 @@ pub fn list(
 /// What the server does for every namespace.
 // A flag is set only if the server does what it promises.
 fn capabilities() -> Capabilities {
-    Capabilities::default()
+    Capabilities {
+        sync_update: true,
+        async_update: true,
+        ..Capabilities::default()
+    }
 }
 
 fn description(name: &Namespace, info: &NamespaceInfo) -> DescribeNamespaceResponse {

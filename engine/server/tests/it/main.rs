@@ -5,3 +5,4 @@ mod client;
 mod durable;
 mod hostile;
 mod skipping;
+mod updates;
