@@ -758,7 +758,6 @@ impl Step<'_> {
             | Request::Describe(_)
             | Request::Namespace(_)
             | Request::Endpoint(_)
-            | Request::Endpoint(_)
             | Request::StartActivity(_) => {
                 unreachable!("not for one run")
             }
@@ -781,7 +780,6 @@ impl Step<'_> {
             | Request::Activity(_)
             | Request::ResetStickiness(_)
             | Request::Namespace(_)
-            | Request::Endpoint(_)
             | Request::Endpoint(_)
             | Request::NexusAnswer(_)
             | Request::StartActivity(_)
