@@ -89,9 +89,13 @@ impl Tx<'_> {
             .unwrap_or_default();
         let outcome = self.write_close(ending, completed, next, retry_state, successor.as_ref());
         self.apply_parent_close_policies(&children);
+        self.end_updates(successor.is_some());
         match successor {
             Some(successor) => self.begin_successor(successor),
-            None => self.tell_parent(&start, outcome),
+            None => {
+                self.call_back(&outcome);
+                self.tell_parent(&start, outcome);
+            }
         }
     }
 
@@ -251,6 +255,14 @@ impl Tx<'_> {
             attempt: 1,
             identity: String::new(),
             continued_failure: None,
+            eager_execution_accepted: false,
+            completion_callbacks: self
+                .run
+                .history
+                .callbacks
+                .iter()
+                .map(|attached| attached.callback.clone())
+                .collect(),
             ..start.clone()
         };
         Successor {
@@ -344,13 +356,7 @@ impl Tx<'_> {
             awaits_parent: parent.is_some(),
         };
         self.switch_to(Run::new(run_id, created));
-        let attributes = self.start_attributes(request, parent.as_ref());
-        let trimmings = Trimmings {
-            user_metadata: request.user_metadata.as_ref().map(|m| m.0.clone()),
-            links: request.links.iter().map(|link| link.0.clone()).collect(),
-            ..Trimmings::default()
-        };
-        self.write_with(attributes, trimmings);
+        self.write_start(request, parent.as_ref());
         self.wants_task = true;
         if let Some(Parent {
             run,
@@ -369,6 +375,17 @@ impl Tx<'_> {
                 },
             );
         }
+    }
+
+    /// Writes the first event of a chain.
+    pub(crate) fn write_start(&mut self, request: &StartRequest, parent: Option<&Parent>) {
+        let attributes = self.start_attributes(request, parent);
+        let trimmings = Trimmings {
+            user_metadata: request.user_metadata.as_ref().map(|m| m.0.clone()),
+            links: request.links.iter().map(|link| link.0.clone()).collect(),
+            ..Trimmings::default()
+        };
+        self.write_with(attributes, trimmings);
     }
 
     fn start_attributes(
@@ -398,7 +415,7 @@ impl Tx<'_> {
             workflow_run_timeout: given(request.run_timeout),
             workflow_task_timeout: Some(duration_to_proto(request.task_timeout)),
             first_execution_run_id: run_id.clone(),
-            original_execution_run_id: run_id.clone(),
+            original_execution_run_id: run_id,
             initiator: schedule
                 .map_or(Initiator::Unspecified, |_| Initiator::CronSchedule)
                 .into(),
@@ -410,6 +427,7 @@ impl Tx<'_> {
             first_workflow_task_backoff: Some(duration_to_proto(backoff)),
             completion_callbacks: request.callbacks.iter().map(|c| c.0.clone()).collect(),
             priority: request.priority.as_ref().map(|p| p.0.clone()),
+            eager_execution_accepted: request.eager && backoff.is_zero() && parent.is_none(),
             ..WorkflowExecutionStartedEventAttributes::default()
         };
         if let Some(parent) = parent {
@@ -448,6 +466,7 @@ fn continued_attributes(
         backoff_start_interval: next.first_workflow_task_backoff,
         // Only the next run knows better than the command.
         initiator: command.initiator,
+        #[expect(deprecated, reason = "deprecated for users, not for SDKs")]
         failure: command.failure,
         last_completion_result: command.last_result,
         header: command.header,

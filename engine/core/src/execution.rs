@@ -14,6 +14,7 @@ use crate::{
     history::HistoryState,
     ids::{EventId, RequestId, RunId},
     namespace::Registry,
+    nexus::{Endpoints, NexusState},
     record::{Created, Entry, OutboxPut, Record},
     request::StickyRequest,
     workflow_task::WorkflowTask,
@@ -28,6 +29,8 @@ pub struct Execution {
     pub runs: BTreeMap<RunId, Run>,
     /// The namespaces, in the one execution that is their registry.
     pub namespaces: Registry,
+    /// The Nexus endpoints, in the one execution that is their registry.
+    pub endpoints: Endpoints,
 }
 
 /// One run.
@@ -45,6 +48,8 @@ pub struct Run {
     pub sticky: Option<StickyRequest>,
     /// The attempts of pending activities. One whose end is buffered is gone from here, not yet from the history.
     pub activities: BTreeMap<EventId, Box<ActivityState>>,
+    /// What the handlers of pending Nexus operations are asked. One whose end is buffered is gone from here.
+    pub nexus: BTreeMap<EventId, Box<NexusState>>,
     /// Events that wait for the started workflow task to end.
     pub buffered: Vec<Buffered>,
     /// Signals that were taken.
@@ -90,6 +95,7 @@ impl Run {
             task: None,
             sticky: None,
             activities: BTreeMap::new(),
+            nexus: BTreeMap::new(),
             buffered: Vec::new(),
             signal_requests: BTreeSet::new(),
             attached_requests: BTreeSet::new(),
@@ -113,6 +119,7 @@ impl Run {
             self.task = None;
             self.sticky = None;
             self.activities.clear();
+            self.nexus.clear();
             self.buffered.clear();
             self.closing_attempted = false;
         }
@@ -152,7 +159,14 @@ impl Run {
             }
             Record::ClosingAttempted(yes) => self.closing_attempted = *yes,
             Record::ChildBegun(yes) => self.begun = *yes,
-            Record::Namespace(..) => unreachable!("it is of no run"),
+            Record::Namespace(..) | Record::Endpoint(..) => unreachable!("it is of no run"),
+            Record::Row(_) => {}
+            Record::Nexus(scheduled, Some(state)) => {
+                self.nexus.insert(*scheduled, state.clone());
+            }
+            Record::Nexus(scheduled, None) => {
+                self.nexus.remove(scheduled);
+            }
         }
     }
 }
@@ -189,6 +203,13 @@ impl Execution {
             Record::Namespace(name, None) => {
                 self.namespaces.remove(name);
             }
+            Record::Endpoint(id, Some(endpoint)) => {
+                let endpoint = Arc::new((**endpoint).clone());
+                self.endpoints.insert(id.clone(), endpoint);
+            }
+            Record::Endpoint(id, None) => {
+                self.endpoints.remove(id);
+            }
             of_run => self
                 .runs
                 .get_mut(&entry.run_id)
@@ -209,7 +230,8 @@ impl Execution {
     pub fn is_idle(&self) -> bool {
         self.runs.values().all(|run| {
             run.outbox.is_empty()
-                && (!run.is_open() || run.task.is_none() && run.activities.is_empty())
+                && (!run.is_open()
+                    || run.task.is_none() && run.activities.is_empty() && run.nexus.is_empty())
         })
     }
 }

@@ -34,4 +34,7 @@ pub enum InputEvent {
     Tick,
     /// Memory is wanted: forget this execution if it is idle.
     Evict(ExecutionKey),
+    /// The caller behind `ReplyTo`, who waits for an update of this execution, has waited for as long as it may: it
+    /// is answered with the stage that the update has reached. Nothing happens if it has been answered already.
+    WaitEnded(ReplyTo, ExecutionKey),
 }

@@ -11,6 +11,7 @@
 //! | `ChildClosed` | finds the child not pending, or its end buffered | done |
 //! | `SignalExternal` | finds the request id taken | done, not found, too many |
 //! | `CancelExternal` | finds cancel requested | done, not found |
+//! | `NexusClosed` | finds the operation over | done |
 
 use crate::{
     chain::Parent,
@@ -58,6 +59,14 @@ impl Step<'_> {
                 self.close_child(loaded, first_run, *policy)
             }
             OutboxWork::ChildClosed(closed) => self.end_child(loaded, closed, &item.from),
+            OutboxWork::NexusClosed(closed) => {
+                if loaded.execution.runs.contains_key(&closed.run_id) {
+                    let mut tx = self.open(loaded, &closed.run_id);
+                    tx.nexus_closed(closed);
+                    tx.finish();
+                }
+                OutboxResult::Done
+            }
             OutboxWork::SignalExternal {
                 run_id,
                 child_only,
@@ -76,7 +85,13 @@ impl Step<'_> {
                     links: Vec::new(),
                     sender: Some(item.from.clone()),
                 };
-                return self.deliver_signal(loaded, run_id.as_ref(), *child_only, signal);
+                return self.deliver_signal(
+                    loaded,
+                    &item.from,
+                    run_id.as_ref(),
+                    *child_only,
+                    signal,
+                );
             }
             OutboxWork::CancelExternal {
                 run_id,
@@ -162,15 +177,15 @@ impl Step<'_> {
     fn deliver_signal(
         &mut self,
         loaded: &mut Loaded,
+        sender: &RunKey,
         run_id: Option<&RunId>,
         child_only: bool,
         signal: Signal,
     ) -> Option<OutboxResult> {
-        let sender = signal.sender.clone().expect("another execution sends it");
         if taken_before(loaded, &signal.request_id) {
             return Some(OutboxResult::Done);
         }
-        let Some(target) = self.target(loaded, run_id, child_only, &sender) else {
+        let Some(target) = self.target(loaded, run_id, child_only, sender) else {
             return Some(OutboxResult::NotFound);
         };
         let mut tx = self.open(loaded, &target);
@@ -181,13 +196,17 @@ impl Step<'_> {
             Err(
                 Rejection::NotFound(_)
                 | Rejection::AlreadyStarted { .. }
+                | Rejection::ActivityAlreadyStarted { .. }
                 | Rejection::FailedPrecondition(_)
                 | Rejection::NotReady(_)
                 | Rejection::NamespaceNotFound(_)
                 | Rejection::NamespaceExists(_)
-                | Rejection::PermissionDenied(_)
+                | Rejection::Exists(_)
                 | Rejection::Unavailable(_)
-                | Rejection::QueryFailed { .. },
+                | Rejection::QueryFailed { .. }
+                | Rejection::PermissionDenied(_)
+                | Rejection::Aborted(_)
+                | Rejection::MultiOperation { .. },
             ) => Some(OutboxResult::NotFound),
         };
         tx.finish();
@@ -270,7 +289,9 @@ impl Tx<'_> {
             }
             OutboxWork::SignalExternal { initiated, .. } => self.signal_answered(initiated, result),
             OutboxWork::CancelExternal { initiated, .. } => self.cancel_answered(initiated, result),
-            OutboxWork::ParentClosed { .. } | OutboxWork::ChildClosed(_) => {}
+            OutboxWork::ParentClosed { .. }
+            | OutboxWork::ChildClosed(_)
+            | OutboxWork::NexusClosed(_) => {}
         }
     }
 }

@@ -9,8 +9,10 @@ use crate::{
     ids::{Epoch, EventId, ExecutionKey, Namespace, RequestId, RunId, ShardId},
     message::OutboxWork,
     namespace::NamespaceInfo,
+    nexus::{Endpoint, NexusState},
     request::StickyRequest,
     time::Timestamp,
+    visibility::RowChange,
     workflow_task::WorkflowTask,
 };
 
@@ -70,13 +72,22 @@ pub enum Record {
     ChildBegun(bool),
     /// A namespace is now this; `None` when it is gone. Of the registry, not of a run.
     Namespace(Namespace, Option<Box<NamespaceInfo>>),
+    /// What is known of the run without loading it is different now. No part of its state.
+    Row(Box<RowChange>),
+    /// What the handler of a Nexus operation is asked, by its scheduled event; `None` when it is over.
+    Nexus(EventId, Option<Box<NexusState>>),
+    /// A Nexus endpoint is now this; `None` when it is gone. Of the registry, not of a run.
+    Endpoint(String, Option<Box<Endpoint>>),
 }
 
 impl Record {
     /// Whether this changes a run, which must have been created before.
     #[must_use]
     pub fn is_of_run(&self) -> bool {
-        !matches!(self, Self::Created(_) | Self::Namespace(..))
+        !matches!(
+            self,
+            Self::Created(_) | Self::Namespace(..) | Self::Endpoint(..)
+        )
     }
 }
 

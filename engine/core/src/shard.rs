@@ -12,7 +12,10 @@
 //! Deadlines stand on the shard's `high`, the durable maximum of every wall-clock reading: history time never runs
 //! back, and no timer is early by it. Messages without an answer are sent again on the steady clock.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    mem,
+};
 
 use crate::{
     deadline::{DeadlineReason, sleeps_until},
@@ -65,7 +68,7 @@ enum Slot {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Loaded {
     pub(crate) execution: Execution,
-    volatile: Volatile,
+    pub(crate) volatile: Volatile,
     deadline: Option<Timestamp>,
 }
 
@@ -73,7 +76,7 @@ impl Loaded {
     /// An activity that waits for its next attempt keeps nobody busy.
     fn is_busy(&self, now: Timestamp) -> bool {
         let at_work = |run: &Run| {
-            run.task.is_some()
+            self.volatile.task_of(run).is_some()
                 || !run.outbox.is_empty()
                 || run
                     .activities
@@ -93,6 +96,8 @@ enum Work {
     OutboxAnswer(Box<OutboxAnswer>),
     /// Time may have done something.
     Tick,
+    /// A caller that waits for an update has waited for as long as it may.
+    WaitEnded(ReplyTo),
     /// It has just been loaded: offer what waits, find the deadline. Nothing is decided.
     Adopt,
 }
@@ -267,6 +272,9 @@ impl Shard {
             }
             InputEvent::Tick => self.tick(entropy, now, effects),
             InputEvent::Evict(key) => self.evict(&key),
+            InputEvent::WaitEnded(reply_to, key) => {
+                self.wait_ended(reply_to, key, entropy, now, effects);
+            }
         }
         self.bound_memory();
     }
@@ -331,7 +339,22 @@ impl Shard {
             if let Slot::Loaded(loaded) = slot {
                 loaded.volatile.queries.retain(|q| q.reply_to != reply_to);
                 loaded.volatile.waiters.retain(|w| w.reply_to != reply_to);
+                loaded.volatile.updates.forget_waiter(reply_to);
             }
+        }
+    }
+
+    /// Nobody waits for an execution that is not in memory, or about to be.
+    fn wait_ended(
+        &mut self,
+        reply_to: ReplyTo,
+        key: ExecutionKey,
+        entropy: Entropy,
+        now: Now,
+        effects: &mut Effects,
+    ) {
+        if let Some(Slot::Loaded(_) | Slot::Loading { .. }) = self.slots.get(&key) {
+            self.work(key, entropy, Work::WaitEnded(reply_to), now, effects);
         }
     }
 
@@ -561,7 +584,7 @@ fn outbox_messages(
 ) -> Vec<(Address, Message)> {
     let mut messages = Vec::new();
     for run in execution.runs.values() {
-        for (number, _) in &run.outbox {
+        for number in run.outbox.keys() {
             messages.extend(outbox_message(key, run, *number, shards));
         }
     }
@@ -608,6 +631,12 @@ impl Step<'_> {
                 }
             }
             Work::OutboxAnswer(answer) => self.outbox_answer(loaded, &answer),
+            Work::WaitEnded(reply_to) => {
+                if let Some(mut tx) = self.current(loaded) {
+                    tx.end_update_wait(reply_to);
+                    tx.finish();
+                }
+            }
             Work::Adopt => {
                 if let Some(tx) = self.current(loaded) {
                     tx.finish();
@@ -620,6 +649,9 @@ impl Step<'_> {
                 }
             }
         }
+        for again in mem::take(&mut loaded.volatile.again) {
+            self.ask_again(loaded, again);
+        }
     }
 
     /// What the work left to be sent.
@@ -627,7 +659,7 @@ impl Step<'_> {
         for message in loaded.volatile.new_messages.drain(..) {
             self.messages.push((Address::Matching, message));
         }
-        for (run_id, number) in std::mem::take(&mut loaded.volatile.new_work) {
+        for (run_id, number) in mem::take(&mut loaded.volatile.new_work) {
             let run = loaded.execution.runs.get(&run_id);
             let message = run.and_then(|run| outbox_message(self.key, run, number, self.shards));
             self.messages.extend(message);
@@ -695,16 +727,22 @@ impl Step<'_> {
         self.effects.effects.push(Effect::Reply(to, reply));
     }
 
-    fn request(&mut self, loaded: &mut Loaded, reply_to: ReplyTo, request: Request) {
+    pub(crate) fn request(&mut self, loaded: &mut Loaded, reply_to: ReplyTo, request: Request) {
         match request {
             Request::Start(_) | Request::SignalWithStart(..) => {
                 self.start(loaded, reply_to, request);
             }
             Request::Namespace(request) => self.namespace_request(loaded, reply_to, request),
+            Request::UpdateWithStart(start, update) => {
+                self.update_with_start(loaded, reply_to, start, update, false);
+            }
+            Request::Endpoint(request) => self.endpoint_request(loaded, reply_to, request),
+            Request::StartActivity(start) => self.start_standalone(loaded, reply_to, *start),
             Request::Describe(target) => {
                 let answer = self.find(loaded, target.run_id.as_ref()).map(|run_id| {
                     let run = &loaded.execution.runs[&run_id];
-                    Reply::Describe(Box::new(describe(self.key, run)))
+                    let task = loaded.volatile.task_of(run);
+                    Reply::Describe(Box::new(describe(self.key, run, task)))
                 });
                 self.reply(reply_to, answer);
             }
@@ -716,7 +754,11 @@ impl Step<'_> {
             | Request::CompleteWorkflowTask(_)
             | Request::FailWorkflowTask(_)
             | Request::Activity(_)
-            | Request::ResetStickiness(_) => {
+            | Request::NexusAnswer(_)
+            | Request::Standalone(_)
+            | Request::ResetStickiness(_)
+            | Request::Update(_)
+            | Request::PollUpdate(_) => {
                 let wanted = wanted_run(&request);
                 match self.find(loaded, wanted.as_ref()) {
                     Ok(run_id) => self.run_request(loaded, &run_id, reply_to, request),
@@ -743,16 +785,21 @@ impl Step<'_> {
             Request::CompleteWorkflowTask(complete) => tx.complete_task(*complete, reply_to),
             Request::FailWorkflowTask(fail) => tx.fail_task(&fail, reply_to),
             Request::Activity(activity) => tx.activity_request(*activity, reply_to),
+            Request::NexusAnswer(answer) => tx.nexus_answered(*answer, reply_to),
+            Request::Standalone(request) => tx.standalone_request(request.action, reply_to),
             Request::ResetStickiness(_) => {
                 tx.reset_stickiness();
                 tx.reply(reply_to, Ok(Reply::Done));
             }
+            Request::Update(update) => tx.update_request(*update, reply_to),
+            Request::PollUpdate(poll) => tx.poll_update(poll, reply_to),
             Request::Start(_)
             | Request::SignalWithStart(..)
             | Request::Describe(_)
-            | Request::Namespace(_) => {
-                unreachable!("not for one run")
-            }
+            | Request::Namespace(_)
+            | Request::Endpoint(_)
+            | Request::StartActivity(_)
+            | Request::UpdateWithStart(..) => unreachable!("not for one run"),
         }
         tx.finish();
     }
@@ -771,7 +818,14 @@ impl Step<'_> {
             | Request::FailWorkflowTask(_)
             | Request::Activity(_)
             | Request::ResetStickiness(_)
-            | Request::Namespace(_) => unreachable!("not a start"),
+            | Request::Namespace(_)
+            | Request::Update(_)
+            | Request::PollUpdate(_)
+            | Request::UpdateWithStart(..)
+            | Request::Endpoint(_)
+            | Request::NexusAnswer(_)
+            | Request::StartActivity(_)
+            | Request::Standalone(_) => unreachable!("not a plain start"),
         };
         let verdict = judge(&start, &loaded.execution);
         if let Verdict::Refused(rejection) = verdict {
@@ -798,7 +852,7 @@ impl Step<'_> {
         match signal {
             Some(signal) => tx.signal_with_start(*signal, started, reply_to),
             None => {
-                let reply = tx.started_reply(started);
+                let reply = tx.eager_reply(&start, started);
                 tx.reply(reply_to, Ok(reply));
             }
         }
@@ -817,6 +871,9 @@ impl Step<'_> {
                 TaskKind::Activity => tx
                     .start_activity(claim)
                     .map(|task| Reply::ActivityTask(Box::new(task))),
+                TaskKind::Nexus => tx
+                    .ask_nexus(claim)
+                    .map(|task| Reply::NexusTask(Box::new(task))),
             };
             tx.finish();
         }
@@ -854,10 +911,19 @@ fn wanted_run(request: &Request) -> Option<RunId> {
         Request::Describe(target) | Request::ResetStickiness(target) => of(target),
         Request::CompleteWorkflowTask(complete) => Some(complete.token.run.run_id.clone()),
         Request::FailWorkflowTask(fail) => Some(fail.token.run.run_id.clone()),
+        Request::NexusAnswer(answer) => Some(answer.token.run.run_id.clone()),
+        Request::Standalone(request) => of(&request.target),
         Request::Activity(activity) => match &activity.target {
             ActivityTarget::Token(token) => Some(token.run.run_id.clone()),
             ActivityTarget::ById(target, _) => of(target),
         },
-        Request::Start(_) | Request::SignalWithStart(..) | Request::Namespace(_) => None,
+        Request::Update(update) => of(&update.target),
+        Request::PollUpdate(poll) => of(&poll.target),
+        Request::Start(_)
+        | Request::SignalWithStart(..)
+        | Request::Namespace(_)
+        | Request::Endpoint(_)
+        | Request::StartActivity(_)
+        | Request::UpdateWithStart(..) => None,
     }
 }

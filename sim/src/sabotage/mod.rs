@@ -85,4 +85,8 @@ bugs! {
     RecordLost = "record-lost", "order_fulfillment", "folds";
     /// A query is answered from an earlier answer.
     QueryFromMemory = "query-from-memory", "order_cancelled", "queries-see-signals";
+    /// What closes is still listed as open.
+    CloseNotListed = "close-not-listed", "order_fulfillment", "visibility";
+    /// An update that was accepted is forgotten with the memory of its execution, and taken once more.
+    UpdateForgotten = "update-forgotten", "shopping_cart", "updates";
 }

@@ -17,6 +17,7 @@ use crate::{
     policy::{IdConflictPolicy, IdReusePolicy},
     record::Proto,
     request::{OnConflict, Request, SignalRequest, StartRequest, Target},
+    standalone::STANDALONE_PREFIX,
 };
 
 /// A start. `fresh` becomes the request id if the caller gave none.
@@ -27,11 +28,15 @@ pub fn start(
     request: StartWorkflowExecutionRequest,
     fresh: RequestId,
 ) -> Result<Request, Rejection> {
-    Ok(Request::Start(Box::new(parse(
-        request,
-        fresh,
-        IdConflictPolicy::Fail,
-    )?)))
+    Ok(Request::Start(Box::new(plain(request, fresh)?)))
+}
+
+/// A start by itself, or as one of several operations.
+pub(super) fn plain(
+    request: StartWorkflowExecutionRequest,
+    fresh: RequestId,
+) -> Result<StartRequest, Rejection> {
+    parse(request, fresh, IdConflictPolicy::Fail)
 }
 
 /// A signal-with-start. Both share the request id.
@@ -118,6 +123,11 @@ fn parse(
         attach_callbacks: o.attach_completion_callbacks,
         attach_links: o.attach_links,
     });
+    if request.workflow_id.starts_with(STANDALONE_PREFIX) {
+        return invalid(format!(
+            "WorkflowId cannot start with reserved prefix {STANDALONE_PREFIX}"
+        ));
+    }
     Ok(StartRequest {
         key: key(&request.namespace, &request.workflow_id)?,
         workflow_type: name(

@@ -5,6 +5,8 @@
 
 mod script;
 mod tables;
+mod updates;
+mod visibility;
 mod world;
 
 use std::{fs, path::Path};
