@@ -17,7 +17,7 @@ use crate::workflows::{
 /// The workflow's state.
 #[workflow]
 #[derive(Debug)]
-pub(super) struct HastyTransfer {
+pub struct HastyTransfer {
     transfer: Transfer,
 }
 
@@ -25,13 +25,13 @@ pub(super) struct HastyTransfer {
 impl HastyTransfer {
     /// Nothing has moved yet.
     #[init]
-    pub(super) fn new(_ctx: &WorkflowContextView, transfer: Transfer) -> Self {
+    pub fn new(_ctx: &WorkflowContextView, transfer: Transfer) -> Self {
         Self { transfer }
     }
 
     /// As the right one, but for the compensations.
     #[run(name = "instantTransfer")]
-    pub(super) async fn run(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<Receipt> {
+    pub async fn run(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<Receipt> {
         let mut unused = Saga::new(ctx);
         let order = ctx.state(|s| s.transfer.clone());
         match transfer(ctx, &mut unused, order.clone()).await {

@@ -3,7 +3,7 @@
 
 pub mod ambient;
 mod careless;
-mod hasty;
+pub mod hasty;
 
 use steadfast_sim::{
     cluster::ActivityContext,
