@@ -107,7 +107,7 @@ impl Frontend {
     }
 }
 
-/// A request id for those who bring none. It need only differ from all others of this server's life.
+/// A request id for those who bring none: no other caller has this number, in this life of the server or another.
 fn fresh(to: ReplyTo) -> RequestId {
     RequestId::new(format!("request-{:x}", to.0))
 }
