@@ -267,7 +267,7 @@ fn hostile_filters_are_refused_and_not_sunk_in() {
     let types = types();
     let deep = format!("{}MyInt = 1{}", "(".repeat(5_000), ")".repeat(5_000));
     let not = format!("{}MyInt = 1", "NOT ".repeat(5_000));
-    let signs = format!("MyInt = {}1", "-".repeat(1) + &"+ ".repeat(5_000));
+    let signs = format!("MyInt = {}1", "-".to_owned() + &"+ ".repeat(5_000));
     for query in [deep, not, signs] {
         let refused = Filter::parse(&query, &types).expect_err("too deep");
         assert!(
