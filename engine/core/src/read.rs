@@ -194,6 +194,9 @@ fn pending_activities(run: &Run) -> Vec<PendingActivityInfo> {
             last_worker_identity: state.last_identity.clone(),
             current_retry_interval: (state.attempt > 1)
                 .then(|| duration_to_proto(state.retry_interval)),
+            // The attempt that has been waited for, until somebody starts it.
+            next_attempt_schedule_time: (state.attempt > 1 && state.started.is_none())
+                .then(|| state.scheduled.to_proto()),
             priority: a.priority.clone(),
             ..PendingActivityInfo::default()
         })

@@ -222,6 +222,36 @@ pub fn query_rejected(
     }
 }
 
+/// The close event of a run that another follows, for a client that looks for its successor only behind a
+/// continue-as-new.
+// temporal: service/history/api/getworkflowexecutionhistory/api.go fixFollowEvents; newer clients say in the header
+// `supported-features` that they follow the run by themselves.
+#[must_use]
+pub fn as_continued(event: HistoryEvent) -> HistoryEvent {
+    use steadfast_proto::temporal::api::{
+        enums::v1::EventType,
+        history::v1::{WorkflowExecutionContinuedAsNewEventAttributes, history_event::Attributes},
+    };
+    let new_execution_run_id = match &event.attributes {
+        Some(Attributes::WorkflowExecutionCompletedEventAttributes(a)) => &a.new_execution_run_id,
+        Some(Attributes::WorkflowExecutionFailedEventAttributes(a)) => &a.new_execution_run_id,
+        Some(Attributes::WorkflowExecutionTimedOutEventAttributes(a)) => &a.new_execution_run_id,
+        Some(_) | None => return event,
+    };
+    if new_execution_run_id.is_empty() {
+        return event;
+    }
+    let attributes = WorkflowExecutionContinuedAsNewEventAttributes {
+        new_execution_run_id: new_execution_run_id.clone(),
+        ..WorkflowExecutionContinuedAsNewEventAttributes::default()
+    };
+    HistoryEvent {
+        event_type: EventType::WorkflowExecutionContinuedAsNew.into(),
+        attributes: Some(attributes.into()),
+        ..event
+    }
+}
+
 /// A piece of history. `fetched` are the stored events from `reply.events.first` on, perhaps not all; `waits` is
 /// whether the caller asked to wait for more, so that an open run always gets a token.
 #[must_use]

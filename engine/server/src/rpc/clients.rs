@@ -2,6 +2,7 @@
 
 use steadfast_core::{EventId, Reply, effect::HistoryReply, parse, render};
 use steadfast_proto::temporal::api::{
+    enums::v1::HistoryEventFilterType,
     history::v1::History,
     workflowservice::v1::{
         DescribeWorkflowExecutionRequest, DescribeWorkflowExecutionResponse,
@@ -122,6 +123,7 @@ impl Frontend {
     ) -> Called<GetWorkflowExecutionHistoryResponse> {
         let patience = deadline::history(request.metadata());
         let is_worker = wants_suffix(request.metadata());
+        let follows = follows_runs(request.metadata());
         let mut body = request.into_inner();
         self.namespace(&body.namespace)?;
         let waits = body.wait_new_event;
@@ -142,7 +144,11 @@ impl Frontend {
         if (1..PAGE).contains(&size) {
             events.truncate(usize::try_from(size).unwrap_or(1));
         }
-        Ok(render::history(reply, render::events(events), waits))
+        let mut events = render::events(events);
+        if !follows && body.history_event_filter_type() == HistoryEventFilterType::CloseEvent {
+            events = events.into_iter().map(render::as_continued).collect();
+        }
+        Ok(render::history(reply, events, waits))
     }
 
     pub(super) async fn get_workflow_execution_history_reverse(
@@ -208,6 +214,14 @@ fn history(answer: Answer) -> Called<(HistoryReply, Vec<bytes::Bytes>)> {
         Reply::History(reply) => Ok((reply, answer.events)),
         _ => Err(unexpected()),
     }
+}
+
+/// Whether a client looks for the run that follows a failed or completed one by itself.
+fn follows_runs(metadata: &MetadataMap) -> bool {
+    let features = metadata
+        .get("supported-features")
+        .and_then(|v| v.to_str().ok());
+    features.is_some_and(|all| all.split(',').any(|it| it.trim() == "follows-next-run-id"))
 }
 
 /// People are not shown events that are not in the history yet.
