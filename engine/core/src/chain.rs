@@ -38,8 +38,9 @@ use crate::{
     message::{ChildOutcome, OutboxWork},
     parse::{retry_policy, retry_policy_to_proto},
     policy::{ParentClosePolicy, RetryDecision, RetryQuestion},
-    record::{Created, Proto},
+    record::{Created, Proto, Record},
     request::StartRequest,
+    schedule::{Last, ScheduledBy},
     time::{Timestamp, duration_to_proto},
     tx::{Trimmings, Tx},
 };
@@ -68,6 +69,16 @@ pub(crate) struct Parent {
     pub(crate) policy: ParentClosePolicy,
 }
 
+/// Where a chain comes from.
+pub(crate) enum Origin {
+    /// A client asked for it.
+    Client,
+    /// Another workflow.
+    Parent(Parent),
+    /// A schedule, and what the run is told of the last one.
+    Schedule(ScheduledBy, Last),
+}
+
 /// The run that goes on.
 struct Successor {
     run_id: RunId,
@@ -91,7 +102,10 @@ impl Tx<'_> {
         self.apply_parent_close_policies(&children);
         match successor {
             Some(successor) => self.begin_successor(successor),
-            None => self.tell_parent(&start, outcome),
+            None => {
+                self.tell_schedule(&outcome);
+                self.tell_parent(&start, outcome);
+            }
         }
     }
 
@@ -327,7 +341,11 @@ impl Tx<'_> {
             request_id: RequestId::new(self.ids.uuid()),
             awaits_parent: false,
         };
+        let scheduled = self.run.scheduled.clone();
         self.switch_to(Run::new(next.run_id, created));
+        if let Some(by) = scheduled {
+            self.record(Record::Scheduled(by));
+        }
         self.write(next.start);
         self.wants_task = true;
     }
@@ -337,14 +355,24 @@ impl Tx<'_> {
         &mut self,
         request: &StartRequest,
         run_id: RunId,
-        parent: Option<Parent>,
+        origin: Origin,
     ) {
+        let (parent, schedule) = match origin {
+            Origin::Client => (None, None),
+            Origin::Parent(parent) => (Some(parent), None),
+            Origin::Schedule(by, last) => (None, Some((by, last))),
+        };
         let created = Created {
             request_id: request.request_id.clone(),
             awaits_parent: parent.is_some(),
         };
         self.switch_to(Run::new(run_id, created));
-        let attributes = self.start_attributes(request, parent.as_ref());
+        let mut attributes = self.start_attributes(request, parent.as_ref());
+        if let Some((by, last)) = schedule {
+            self.record(Record::Scheduled(Box::new(by)));
+            attributes.last_completion_result = last.result.map(|result| result.0);
+            attributes.continued_failure = last.failure.map(|failure| failure.0);
+        }
         let trimmings = Trimmings {
             user_metadata: request.user_metadata.as_ref().map(|m| m.0.clone()),
             links: request.links.iter().map(|link| link.0.clone()).collect(),

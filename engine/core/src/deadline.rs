@@ -29,6 +29,8 @@ pub enum DeadlineReason {
     ActivityRetry,
     /// Messages without an answer are sent again.
     Resend,
+    /// A schedule acts.
+    Schedule,
 }
 
 /// Temporal's timeout types, in an order.
@@ -87,7 +89,7 @@ impl Tx<'_> {
             DeadlineReason::Timer(id) => self.fire_timer(id),
             DeadlineReason::WorkflowTask(kind) => self.time_out_task(kind.wire()),
             DeadlineReason::Activity(id, kind) => self.time_out_activity(*id, kind.wire()),
-            DeadlineReason::ActivityRetry | DeadlineReason::Resend => {}
+            DeadlineReason::ActivityRetry | DeadlineReason::Resend | DeadlineReason::Schedule => {}
         }
     }
 

@@ -17,6 +17,7 @@ use crate::{
     message::Envelope,
     policy::RetryPolicy,
     record::Batch,
+    schedule::ScheduleReply,
     time::Timestamp,
     token::TaskToken,
 };
@@ -100,6 +101,8 @@ pub enum Reply {
     Describe(Box<DescribeWorkflowExecutionResponse>),
     /// A piece of history.
     History(HistoryReply),
+    /// What was asked of a schedule.
+    Schedule(Box<ScheduleReply>),
 }
 
 /// A run was started, or was there.

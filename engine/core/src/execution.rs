@@ -9,9 +9,12 @@ use steadfast_proto::temporal::api::history::v1::HistoryEvent;
 use crate::{
     activity::ActivityState,
     history::HistoryState,
-    ids::{EventId, RequestId, RunId},
+    deadline::sleeps_until,
+    ids::{EventId, ExecutionKey, RequestId, RunId},
     record::{Created, Entry, OutboxPut, Record},
     request::StickyRequest,
+    schedule::{Schedule, ScheduleRecord, ScheduledBy, wakes_at},
+    time::Timestamp,
     workflow_task::WorkflowTask,
 };
 
@@ -22,6 +25,8 @@ pub struct Execution {
     pub current: Option<RunId>,
     /// Every run that is still kept.
     pub runs: BTreeMap<RunId, Run>,
+    /// The schedule that lives here, in place of runs.
+    pub schedule: Option<Box<Schedule>>,
 }
 
 /// One run.
@@ -53,6 +58,8 @@ pub struct Run {
     pub closing_attempted: bool,
     /// Whether the first workflow task may be scheduled as far as the parent is concerned.
     pub begun: bool,
+    /// The schedule that is to hear of the end of the chain.
+    pub scheduled: Option<Box<ScheduledBy>>,
 }
 
 /// An event that waits for the started workflow task to end; it has no id yet.
@@ -91,6 +98,7 @@ impl Run {
             next_outbox: 1,
             closing_attempted: false,
             begun,
+            scheduled: None,
         }
     }
 
@@ -146,6 +154,8 @@ impl Run {
             }
             Record::ClosingAttempted(yes) => self.closing_attempted = *yes,
             Record::ChildBegun(yes) => self.begun = *yes,
+            Record::Scheduled(by) => self.scheduled = Some(by.clone()),
+            Record::Schedule(_) => unreachable!("it is of no run"),
         }
     }
 }
@@ -165,16 +175,57 @@ impl Execution {
     /// # Panics
     /// If the record is for a run that no earlier record created: a store lost one.
     pub fn apply(&mut self, entry: &Entry) {
-        if let Record::Created(created) = &entry.record {
-            let run = Run::new(entry.run_id.clone(), created.clone());
-            self.runs.insert(entry.run_id.clone(), run);
-            self.current = Some(entry.run_id.clone());
-        } else {
-            self.runs
+        #[expect(
+            clippy::wildcard_enum_match_arm,
+            reason = "all others are of a run, which knows them one by one"
+        )]
+        match &entry.record {
+            Record::Created(created) => {
+                let run = Run::new(entry.run_id.clone(), created.clone());
+                self.runs.insert(entry.run_id.clone(), run);
+                self.current = Some(entry.run_id.clone());
+            }
+            Record::Schedule(record) => self.apply_schedule(&entry.run_id, record),
+            of_run => self
+                .runs
                 .get_mut(&entry.run_id)
                 .expect("the run was created")
-                .apply(&entry.record);
+                .apply(of_run),
         }
+    }
+
+    fn apply_schedule(&mut self, incarnation: &RunId, record: &ScheduleRecord) {
+        if let ScheduleRecord::Created(request_id) = record {
+            let schedule = Schedule::new(incarnation.clone(), request_id.clone());
+            self.schedule = Some(Box::new(schedule));
+        } else {
+            self.schedule
+                .as_mut()
+                .filter(|schedule| schedule.id == *incarnation)
+                .expect("the incarnation was created")
+                .apply(record);
+        }
+    }
+
+    /// Work for others that is not done yet, by the run or incarnation whose it is.
+    pub(crate) fn outboxes(&self) -> impl Iterator<Item = (&RunId, &BTreeMap<u64, OutboxPut>)> {
+        let runs = self.runs.values().map(|run| (&run.run_id, &run.outbox));
+        let schedule = self.schedule.iter().map(|s| (&s.id, &s.outbox));
+        runs.chain(schedule)
+    }
+
+    /// A piece of that work.
+    pub(crate) fn outbox_put(&self, run_id: &RunId, number: u64) -> Option<&OutboxPut> {
+        let outbox = self.outboxes().find(|(id, _)| *id == run_id);
+        outbox.and_then(|(_, outbox)| outbox.get(&number))
+    }
+
+    /// When it has to be looked at if it is not in memory.
+    pub(crate) fn sleeps_until(&self, key: &ExecutionKey, now: Timestamp) -> Option<Timestamp> {
+        let run = self.current_run().and_then(sleeps_until);
+        let schedule = self.schedule.as_deref();
+        let schedule = schedule.and_then(|schedule| wakes_at(key, schedule, now));
+        run.into_iter().chain(schedule).min()
     }
 
     /// The newest run.
@@ -187,9 +238,10 @@ impl Execution {
     /// next deadline.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.runs.values().all(|run| {
-            run.outbox.is_empty()
-                && (!run.is_open() || run.task.is_none() && run.activities.is_empty())
-        })
+        self.outboxes().all(|(_, outbox)| outbox.is_empty())
+            && self
+                .runs
+                .values()
+                .all(|run| !run.is_open() || run.task.is_none() && run.activities.is_empty())
     }
 }

@@ -42,6 +42,7 @@ pub mod read;
 pub mod record;
 pub mod render;
 pub mod request;
+pub mod schedule;
 pub mod shard;
 mod signal;
 mod start;

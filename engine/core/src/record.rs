@@ -9,6 +9,7 @@ use crate::{
     ids::{Epoch, EventId, ExecutionKey, RequestId, RunId, ShardId},
     message::OutboxWork,
     request::StickyRequest,
+    schedule::{ScheduleRecord, ScheduledBy},
     time::Timestamp,
     workflow_task::WorkflowTask,
 };
@@ -67,6 +68,10 @@ pub enum Record {
     ClosingAttempted(bool),
     /// The first workflow task of a child may be scheduled (its parent knows of it), or still waits.
     ChildBegun(bool),
+    /// A schedule changes. Of the incarnation that the entry's run id names, not of a run.
+    Schedule(Box<ScheduleRecord>),
+    /// The run belongs to a chain that a schedule started, and its end is to be told.
+    Scheduled(Box<ScheduledBy>),
 }
 
 /// What is known of a run at its creation and is not in its history.

@@ -16,6 +16,7 @@ use crate::{
     ids::{ActivityId, EventId, ExecutionKey, RequestId, RunId, TaskQueueName},
     policy::{IdConflictPolicy, IdReusePolicy, RetryPolicy},
     record::Proto,
+    schedule::ScheduleRequest,
     token::TaskToken,
 };
 
@@ -46,6 +47,8 @@ pub enum Request {
     Activity(Box<ActivityRequest>),
     /// Forget which worker has the run in its cache.
     ResetStickiness(Target),
+    /// Something about a schedule.
+    Schedule(Box<ScheduleRequest>),
 }
 
 /// An execution and, if the caller cares, one run of it.
@@ -72,6 +75,7 @@ impl Request {
             Self::CompleteWorkflowTask(complete) => &complete.token.run.execution,
             Self::FailWorkflowTask(fail) => &fail.token.run.execution,
             Self::Activity(activity) => activity.target.key(),
+            Self::Schedule(schedule) => &schedule.key,
         }
     }
 }

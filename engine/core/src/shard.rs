@@ -15,7 +15,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    deadline::{DeadlineReason, sleeps_until},
+    chain::Origin,
+    deadline::DeadlineReason,
     effect::{Effect, Effects, Rejection, Reply, ReplyTo},
     execution::{Execution, Run},
     ids::{Epoch, ExecutionKey, RequestId, RunId, RunKey, ShardId},
@@ -65,7 +66,7 @@ enum Slot {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Loaded {
     pub(crate) execution: Execution,
-    volatile: Volatile,
+    pub(crate) volatile: Volatile,
     deadline: Option<Timestamp>,
 }
 
@@ -84,11 +85,11 @@ enum Work {
 
 /// What work on one execution leaves for the shard to do.
 pub(crate) struct Step<'a> {
-    now: Timestamp,
+    pub(crate) now: Timestamp,
     shards: u32,
     pub(crate) key: &'a ExecutionKey,
     pub(crate) ids: IdSource,
-    effects: &'a mut Effects,
+    pub(crate) effects: &'a mut Effects,
     /// Messages with their addressees.
     messages: Vec<(Address, Message)>,
 }
@@ -135,7 +136,7 @@ impl Shard {
     }
 
     fn adopt(&mut self, key: ExecutionKey, execution: Execution, now: Now, effects: &mut Effects) {
-        let deadline = execution.current_run().and_then(sleeps_until);
+        let deadline = execution.sleeps_until(&key, self.high);
         if execution.is_idle() {
             if let Some(at) = deadline {
                 self.deadlines.insert((at, key.clone()));
@@ -206,6 +207,9 @@ impl Shard {
             Slot::Loaded(loaded) => (**loaded).clone(),
             Slot::Loading { .. } | Slot::Evicted { .. } => return None,
         };
+        if loaded.execution.schedule.is_some() {
+            return Some((key.clone(), DeadlineReason::Schedule));
+        }
         let current = loaded.execution.current.clone()?;
         let mut effects = Effects::new(self.id, self.epoch);
         let mut ids = IdSource::new(Entropy::default(), key);
@@ -482,7 +486,7 @@ impl Shard {
         if !loaded.execution.is_idle() || !loaded.volatile.is_idle() {
             return;
         }
-        let deadline = loaded.execution.current_run().and_then(sleeps_until);
+        let deadline = loaded.execution.sleeps_until(key, self.high);
         if let Some(old) = loaded.deadline {
             self.deadlines.remove(&(old, key.clone()));
         }
@@ -523,9 +527,8 @@ fn settled(loaded: &Loaded) -> bool {
     loaded.volatile.offers.values().all(|o| o.taken)
         && loaded
             .execution
-            .runs
-            .values()
-            .all(|run| run.outbox.is_empty())
+            .outboxes()
+            .all(|(_, outbox)| outbox.is_empty())
 }
 
 fn outbox_messages(
@@ -534,9 +537,9 @@ fn outbox_messages(
     shards: u32,
 ) -> Vec<(Address, Message)> {
     let mut messages = Vec::new();
-    for run in execution.runs.values() {
-        for (number, _) in &run.outbox {
-            messages.extend(outbox_message(key, run, *number, shards));
+    for (run_id, outbox) in execution.outboxes() {
+        for number in outbox.keys() {
+            messages.extend(outbox_message(key, execution, run_id, *number, shards));
         }
     }
     messages
@@ -544,15 +547,16 @@ fn outbox_messages(
 
 fn outbox_message(
     key: &ExecutionKey,
-    run: &Run,
+    execution: &Execution,
+    run_id: &RunId,
     number: u64,
     shards: u32,
 ) -> Option<(Address, Message)> {
-    let put = run.outbox.get(&number)?;
+    let put = execution.outbox_put(run_id, number)?;
     let item = OutboxItem {
         from: RunKey {
             execution: key.clone(),
-            run_id: run.run_id.clone(),
+            run_id: run_id.clone(),
         },
         number,
         to: put.to.clone(),
@@ -586,12 +590,14 @@ impl Step<'_> {
                 if let Some(tx) = self.current(loaded) {
                     tx.finish();
                 }
+                self.adopt_schedule(loaded);
             }
             Work::Tick => {
                 if let Some(mut tx) = self.current(loaded) {
                     tx.fire_due();
                     tx.finish();
                 }
+                self.schedule_tick(loaded);
             }
         }
     }
@@ -602,8 +608,8 @@ impl Step<'_> {
             self.messages.push((Address::Matching, message));
         }
         for (run_id, number) in std::mem::take(&mut loaded.volatile.new_work) {
-            let run = loaded.execution.runs.get(&run_id);
-            let message = run.and_then(|run| outbox_message(self.key, run, number, self.shards));
+            let execution = &loaded.execution;
+            let message = outbox_message(self.key, execution, &run_id, number, self.shards);
             self.messages.extend(message);
         }
         self.messages
@@ -665,7 +671,7 @@ impl Step<'_> {
         }
     }
 
-    fn reply(&mut self, to: ReplyTo, reply: Result<Reply, Rejection>) {
+    pub(crate) fn reply(&mut self, to: ReplyTo, reply: Result<Reply, Rejection>) {
         self.effects.effects.push(Effect::Reply(to, reply));
     }
 
@@ -673,6 +679,9 @@ impl Step<'_> {
         match request {
             Request::Start(_) | Request::SignalWithStart(..) => {
                 self.start(loaded, reply_to, request);
+            }
+            Request::Schedule(request) => {
+                self.schedule_request(loaded, reply_to, request.action);
             }
             Request::Describe(target) => {
                 let answer = self.find(loaded, target.run_id.as_ref()).map(|run_id| {
@@ -720,7 +729,10 @@ impl Step<'_> {
                 tx.reset_stickiness();
                 tx.reply(reply_to, Ok(Reply::Done));
             }
-            Request::Start(_) | Request::SignalWithStart(..) | Request::Describe(_) => {
+            Request::Start(_)
+            | Request::SignalWithStart(..)
+            | Request::Describe(_)
+            | Request::Schedule(_) => {
                 unreachable!("not for one run")
             }
         }
@@ -740,7 +752,8 @@ impl Step<'_> {
             | Request::CompleteWorkflowTask(_)
             | Request::FailWorkflowTask(_)
             | Request::Activity(_)
-            | Request::ResetStickiness(_) => unreachable!("not a start"),
+            | Request::ResetStickiness(_)
+            | Request::Schedule(_) => unreachable!("not a start"),
         };
         let verdict = judge(&start, &loaded.execution);
         if let Verdict::Refused(rejection) = verdict {
@@ -755,7 +768,7 @@ impl Step<'_> {
         };
         let started = match verdict {
             Verdict::Start => {
-                tx.start_run(&start, run_id, None);
+                tx.start_run(&start, run_id, Origin::Client);
                 true
             }
             Verdict::Same(_) => tx.run.created.request_id == start.request_id,
@@ -807,6 +820,8 @@ impl Step<'_> {
             let mut tx = self.open(loaded, run_id);
             tx.work_done(answer.number, &answer.result);
             tx.finish();
+        } else if loaded.execution.schedule.as_ref().is_some_and(|s| s.id == *run_id) {
+            self.schedule_answered(loaded, answer.number, &answer.result);
         }
     }
 }
@@ -827,6 +842,6 @@ fn wanted_run(request: &Request) -> Option<RunId> {
             ActivityTarget::Token(token) => Some(token.run.run_id.clone()),
             ActivityTarget::ById(target, _) => of(target),
         },
-        Request::Start(_) | Request::SignalWithStart(..) => None,
+        Request::Start(_) | Request::SignalWithStart(..) | Request::Schedule(_) => None,
     }
 }

@@ -145,7 +145,9 @@ impl RunFacts {
             | Record::OutboxPut(..)
             | Record::OutboxDone(_)
             | Record::ClosingAttempted(_)
-            | Record::ChildBegun(_) => {}
+            | Record::ChildBegun(_)
+            | Record::Scheduled(_)
+            | Record::Schedule(_) => {}
         }
     }
 
@@ -267,6 +269,9 @@ impl Facts {
                     }
                     Err(_) => tell(self, &run, batch.high, Fact::Record(&entry.record)),
                 }
+            } else if let Record::Schedule(_) = &entry.record {
+                // It is of no run.
+                tell(self, &run, batch.high, Fact::Record(&entry.record));
             } else {
                 tell(self, &run, batch.high, Fact::Record(&entry.record));
                 self.runs.entry(run).or_default().learn(&entry.record);

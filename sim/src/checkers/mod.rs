@@ -14,6 +14,7 @@ mod queries;
 mod replay_equivalence;
 mod retries;
 mod saga;
+mod schedules;
 mod stale_tokens;
 mod tally;
 mod timers;
@@ -32,8 +33,8 @@ pub use tally::{Tally, Violation};
 use self::{
     acknowledged::Acknowledged, conservation::Conservation, convergence::Convergence, facts::Fact,
     folds::Folds, history_grammar::HistoryGrammar, one_open_run::OneOpenRun, queries::Queries,
-    replay_equivalence::ReplayEquivalence, retries::Retries, saga::Saga, stale_tokens::StaleTokens,
-    timers::Timers, undurable::Undurable,
+    replay_equivalence::ReplayEquivalence, retries::Retries, saga::Saga,
+    schedules::Schedules, stale_tokens::StaleTokens, timers::Timers, undurable::Undurable,
 };
 use crate::{
     cluster::{ledger::Ledger, observe::Observation},
@@ -63,6 +64,7 @@ struct Folded {
     one_open_run: OneOpenRun,
     timers: Timers,
     retries: Retries,
+    schedules: Schedules,
 }
 
 impl Folded {
@@ -73,8 +75,12 @@ impl Folded {
                 self.one_open_run.event(run, event);
                 self.timers.event(at, run, event);
                 self.retries.event(run, event);
+                self.schedules.event(at, run, event);
             }
-            Fact::Record(record) => self.retries.record(at, run, high, record),
+            Fact::Record(record) => {
+                self.retries.record(at, run, high, record);
+                self.schedules.record(at, run, record);
+            }
         }
     }
 }
@@ -101,6 +107,7 @@ impl Checkers {
                 one_open_run: OneOpenRun::default(),
                 timers: Timers::new(shard_count),
                 retries: Retries::default(),
+                schedules: Schedules::new(shard_count),
             },
             replay_equivalence: ReplayEquivalence::new(builds),
             folds: Folds::default(),
@@ -117,7 +124,10 @@ impl Checkers {
     /// Takes one observation.
     pub fn see(&mut self, at: Time, observation: &Observation<'_>) {
         match *observation {
-            Observation::Stepped { shard, wall } => self.folded.timers.stepped(shard, wall),
+            Observation::Stepped { shard, wall } => {
+                self.folded.timers.stepped(shard, wall);
+                self.folded.schedules.stepped(shard, wall);
+            }
             Observation::Submitted { shard, batch } => self.facts.submitted(shard, batch),
             Observation::Durable { shard } => {
                 let folded = &mut self.folded;
@@ -126,6 +136,7 @@ impl Checkers {
                 };
                 self.facts.durable(shard, tell);
                 self.folded.one_open_run.batch_ended(at);
+                self.folded.schedules.batch_ended(at);
             }
             Observation::Recovered {
                 shard, executions, ..
@@ -166,6 +177,7 @@ impl Checkers {
     /// The run is over.
     pub fn finish(&mut self, at: Time, ledger: &Ledger, ending: &Ending) {
         self.acknowledged.finish(at, &self.facts);
+        self.folded.schedules.finish(at);
         self.saga.finish(at, &self.facts, ledger);
         self.conservation.finish(at, ledger, &ending.accounts);
         self.convergence
@@ -178,7 +190,7 @@ impl Checkers {
         &self.facts
     }
 
-    fn tallies(&self) -> [&Tally; 13] {
+    fn tallies(&self) -> [&Tally; 14] {
         [
             &self.folded.grammar.tally,
             &self.replay_equivalence.tally,
@@ -188,6 +200,7 @@ impl Checkers {
             &self.folded.one_open_run.tally,
             &self.folded.timers.tally,
             &self.folded.retries.tally,
+            &self.folded.schedules.tally,
             &self.stale_tokens.tally,
             &self.queries.tally,
             &self.saga.tally,

@@ -55,7 +55,8 @@ impl Undurable {
             | Reply::Heartbeat { .. }
             | Reply::Query(_)
             | Reply::QueryRejected(_)
-            | Reply::Describe(_) => return,
+            | Reply::Describe(_)
+            | Reply::Schedule(_) => return,
         };
         self.tally.check(at, supported.is_ok(), || {
             format!(

@@ -5,7 +5,9 @@
 
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration};
 
-use steadfast_core::{ExecutionKey, Rejection, time::duration_to_proto};
+use steadfast_core::{
+    ExecutionKey, Rejection, Timestamp, schedule::SCHEDULE_PREFIX, time::duration_to_proto,
+};
 use steadfast_proto::temporal::api::{
     common::v1::{Header, Payload, Payloads, RetryPolicy, WorkflowExecution, WorkflowType},
     enums::v1::{HistoryEventFilterType, WorkflowIdConflictPolicy, WorkflowIdReusePolicy},
@@ -13,7 +15,7 @@ use steadfast_proto::temporal::api::{
     query::v1::WorkflowQuery,
     taskqueue::v1::TaskQueue,
     workflowservice::v1::{
-        GetWorkflowExecutionHistoryRequest, QueryWorkflowRequest,
+        DescribeScheduleRequest, GetWorkflowExecutionHistoryRequest, QueryWorkflowRequest,
         RequestCancelWorkflowExecutionRequest, SignalWithStartWorkflowExecutionRequest,
         SignalWorkflowExecutionRequest, StartWorkflowExecutionRequest,
         TerminateWorkflowExecutionRequest,
@@ -24,6 +26,7 @@ use super::{
     activity::encode,
     caller::Caller,
     observe::{Observation, Watch},
+    schedules::{self, Asking},
     topology::Topology,
     weather::Weather,
     wire::{Answer, CallId, Rpc, Wire},
@@ -31,7 +34,10 @@ use super::{
 };
 use crate::{
     kernel::{Ctx, Peer, Process},
-    scenario::{ClusterFault, IdConflict, IdReuse, OperationKind, WorkflowStart, fill, fill_value},
+    scenario::{
+        ClusterFault, IdConflict, IdReuse, OperationKind, ScheduleStep, WorkflowStart, fill,
+        fill_value,
+    },
 };
 
 /// How a client is made.
@@ -47,6 +53,8 @@ pub struct ClientConfig {
     pub jobs: Rc<Vec<Job>>,
     /// How far everybody is.
     pub progress: Progress,
+    /// The wall clock at the beginning of the world.
+    pub start: Timestamp,
     /// Its name.
     pub name: String,
 }
@@ -62,12 +70,12 @@ enum About {
     Again,
 }
 
-/// What a client waits for.
+/// What a client waits for: the end of a run, or that a schedule has nothing more to do.
 #[derive(Clone, Debug)]
 struct Wait {
     /// The job, by its place in the list.
     place: usize,
-    /// The run whose end is awaited.
+    /// The run whose end is awaited; empty for a schedule.
     run_id: String,
     /// For how long at a time.
     held: Duration,
@@ -144,6 +152,12 @@ impl ClientNode {
             self.caller.call(ctx, to, Rpc::Start(rival), About::Again);
         }
         self.caller.call(ctx, to, rpc, About::Job(place));
+    }
+
+    /// The client's own clock.
+    fn now(&self, ctx: &Ctx<'_, Wire>) -> Timestamp {
+        let start = self.config.start.as_nanos();
+        Timestamp::from_nanos(start.saturating_add(ctx.now().as_nanos()))
     }
 
     fn request(&self, ctx: &Ctx<'_, Wire>, job: &Job) -> Rpc {
@@ -235,6 +249,26 @@ impl ClientNode {
                     ..TerminateWorkflowExecutionRequest::default()
                 })
             }
+            (OperationKind::Schedule { schedule, step }, entry) => {
+                let start = entry.as_ref().map(|entry| {
+                    let action = Job {
+                        workflow_id: fill(&entry.id, job.instance),
+                        ..job.clone()
+                    };
+                    start(entry, &action, String::new(), String::new(), String::new())
+                });
+                schedules::request(
+                    step,
+                    Asking {
+                        namespace,
+                        schedule_id: schedule.clone(),
+                        identity,
+                        request_id,
+                        start,
+                        now: self.now(ctx),
+                    },
+                )
+            }
             (OperationKind::SignalWithStart { .. } | OperationKind::Deploy { .. }, _) => {
                 unreachable!("a scenario is checked when it is read, and clients do not deploy")
             }
@@ -288,6 +322,10 @@ impl ClientNode {
             Err(Rejection::AlreadyStarted { run_id, .. }) => {
                 self.was_started(ctx, place, run_id.to_string());
             }
+            Ok(Answer::CreateSchedule(_)) => self.was_created(ctx, place),
+            Err(Rejection::AlreadyStarted { .. }) if self.makes_schedule(place) => {
+                self.was_created(ctx, place);
+            }
             Ok(Answer::Query(_)) => {
                 let id = u64::from(self.config.jobs[place].number);
                 self.config
@@ -308,6 +346,42 @@ impl ClientNode {
             self.begin(ctx, waiting);
         }
         self.await_close(ctx, Wait::new(place, run_id));
+    }
+
+    fn makes_schedule(&self, place: usize) -> bool {
+        match &self.config.jobs[place].what {
+            What::Operate(kind, _) => matches!(
+                &**kind,
+                OperationKind::Schedule {
+                    step: ScheduleStep::Create(_),
+                    ..
+                }
+            ),
+            What::Start(_) => false,
+        }
+    }
+
+    fn was_created(&mut self, ctx: &mut Ctx<'_, Wire>, place: usize) {
+        let jobs = Rc::clone(&self.config.jobs);
+        let id = &jobs[place].workflow_id;
+        self.started.insert(id.clone(), true);
+        for waiting in self.waiting.remove(id).unwrap_or_default() {
+            self.begin(ctx, waiting);
+        }
+        self.look_at_schedule(ctx, Wait::new(place, String::new()));
+    }
+
+    /// Asks whether a schedule has anything left to do.
+    fn look_at_schedule(&mut self, ctx: &mut Ctx<'_, Wire>, wait: Wait) {
+        let topology = self.config.topology.borrow();
+        let id = &self.config.jobs[wait.place].workflow_id;
+        let to = topology.engine_of(id);
+        let rpc = Rpc::DescribeSchedule(DescribeScheduleRequest {
+            namespace: topology.namespace.clone(),
+            schedule_id: id.trim_start_matches(SCHEDULE_PREFIX).to_owned(),
+        });
+        drop(topology);
+        self.caller.call(ctx, to, rpc, About::Close(wait));
     }
 
     /// Waits for the event that closes the run.
@@ -338,6 +412,14 @@ impl ClientNode {
         mut wait: Wait,
         answer: &Result<Answer, Rejection>,
     ) {
+        match answer {
+            Ok(Answer::DescribeSchedule(described)) if schedules::is_done(described) => {
+                return self.finish(wait.place);
+            }
+            // It was deleted.
+            Err(_) if wait.run_id.is_empty() => return self.finish(wait.place),
+            _ => {}
+        }
         let event = match answer {
             Ok(Answer::History(page)) => page.history.as_ref().and_then(|h| h.events.last()),
             _ => None,
@@ -399,7 +481,11 @@ impl Process<Wire> for ClientNode {
             return;
         }
         if let Some(wait) = self.resting.remove(&token) {
-            self.await_close(ctx, wait);
+            if wait.run_id.is_empty() {
+                self.look_at_schedule(ctx, wait);
+            } else {
+                self.await_close(ctx, wait);
+            }
         } else if let Ok(place) = usize::try_from(token) {
             self.begin(ctx, place);
         }

@@ -85,4 +85,6 @@ bugs! {
     RecordLost = "record-lost", "order_fulfillment", "folds";
     /// A query is answered from an earlier answer.
     QueryFromMemory = "query-from-memory", "order_cancelled", "queries-see-signals";
+    /// A schedule's start that had no answer is sent again as if it were another.
+    ScheduleStartsAnew = "schedule-starts-anew", "standing_order", "schedules";
 }

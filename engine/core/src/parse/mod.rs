@@ -7,6 +7,7 @@
 mod caller;
 mod command;
 mod policy;
+mod schedule;
 mod start;
 mod worker;
 
@@ -17,6 +18,11 @@ use steadfast_proto::temporal::api::common::v1::WorkflowExecution;
 
 pub use caller::{cancel, describe, history, query, reset_stickiness, signal, terminate};
 pub use policy::{retry_policy, retry_policy_to_proto};
+pub(crate) use schedule::scheduled_start;
+pub use schedule::{
+    create_schedule, delete_schedule, describe_schedule, matching_times, patch_schedule,
+    update_schedule,
+};
 pub use start::{signal_with_start, start};
 pub use worker::{
     activity_canceled, activity_canceled_by_id, activity_completed, activity_completed_by_id,

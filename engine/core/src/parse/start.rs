@@ -17,6 +17,7 @@ use crate::{
     policy::{IdConflictPolicy, IdReusePolicy},
     record::Proto,
     request::{OnConflict, Request, SignalRequest, StartRequest, Target},
+    schedule::{SCHEDULE_PREFIX, schedule_id},
 };
 
 /// A start. `fresh` becomes the request id if the caller gave none.
@@ -97,7 +98,7 @@ fn as_start(request: SignalWithStartWorkflowExecutionRequest) -> StartWorkflowEx
     }
 }
 
-fn parse(
+pub(super) fn parse(
     request: StartWorkflowExecutionRequest,
     fresh: RequestId,
     default_conflict: IdConflictPolicy,
@@ -118,8 +119,14 @@ fn parse(
         attach_callbacks: o.attach_completion_callbacks,
         attach_links: o.attach_links,
     });
+    let key = key(&request.namespace, &request.workflow_id)?;
+    if schedule_id(&key).is_some() {
+        return invalid(format!(
+            "WorkflowId cannot start with reserved prefix {SCHEDULE_PREFIX}"
+        ));
+    }
     Ok(StartRequest {
-        key: key(&request.namespace, &request.workflow_id)?,
+        key,
         workflow_type: name(
             &workflow_type,
             "WorkflowType is not set on request.",

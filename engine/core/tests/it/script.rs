@@ -7,11 +7,12 @@
 //! poll [QUEUE]                    poll-activity [QUEUE]           query W         await-history W
 //! complete [sticky=QUEUE] [new] [force] COMMAND; COMMAND; …       fail-task       answer-query
 //! activity complete|fail|fail-for-good|cancel|heartbeat
-//! advance 10s     restart     evict W     deaf     hear     clock-back 1h     shutdown-worker QUEUE
+//! advance 10s     restart     evict W     deaf     hear     clock-back 1h     clock-forward 1h     shutdown-worker QUEUE
+//! schedule create|update|trigger|backfill|pause|unpause|describe|times|delete S …    (see `schedules.rs`)
 //! ```
 //! Commands: `activity ID [stc=5s] [s2c=..] [s2s=..] [hb=..] [attempts=3]`, `cancel-activity ID`, `timer ID 5s`,
 //! `cancel-timer ID`, `child W [abandon|request-cancel]`, `signal-external W NAME`, `cancel-external W`, `marker NAME`,
-//! `upsert KEY VALUE`, `memo KEY VALUE`, `done`, `fail`, `canceled`, `continue-as-new`.
+//! `upsert KEY VALUE`, `memo KEY VALUE`, `done [RESULT]`, `fail`, `canceled`, `continue-as-new`.
 
 use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 
@@ -74,9 +75,9 @@ impl Default for Script {
 }
 
 /// The words of a line: plain ones in order, `key=value` ones by key.
-struct Words<'a> {
-    plain: Vec<&'a str>,
-    options: BTreeMap<&'a str, &'a str>,
+pub(crate) struct Words<'a> {
+    pub(crate) plain: Vec<&'a str>,
+    pub(crate) options: BTreeMap<&'a str, &'a str>,
 }
 
 impl<'a> Words<'a> {
@@ -96,20 +97,20 @@ impl<'a> Words<'a> {
         words
     }
 
-    fn at(&self, index: usize) -> &'a str {
+    pub(crate) fn at(&self, index: usize) -> &'a str {
         self.plain
             .get(index)
             .unwrap_or_else(|| panic!("word {index} is missing: {:?}", self.plain))
     }
 
-    fn time(&self, key: &str) -> Option<prost_types::Duration> {
+    pub(crate) fn time(&self, key: &str) -> Option<prost_types::Duration> {
         self.options
             .get(key)
             .map(|value| duration_to_proto(duration(value)))
     }
 }
 
-fn duration(text: &str) -> Duration {
+pub(crate) fn duration(text: &str) -> Duration {
     let digits = text.find(|c: char| !c.is_ascii_digit()).expect("a unit");
     let number: u64 = text[..digits].parse().expect("a number");
     match &text[digits..] {
@@ -133,7 +134,7 @@ fn execution(id: &str) -> Option<WorkflowExecution> {
     })
 }
 
-fn queue(name: &str, kind: TaskQueueKind) -> Option<TaskQueue> {
+pub(crate) fn queue(name: &str, kind: TaskQueueKind) -> Option<TaskQueue> {
     Some(TaskQueue {
         name: name.into(),
         kind: kind.into(),
@@ -212,6 +213,10 @@ impl Script {
                     ..Default::default()
                 },
             )),
+            "schedule" => {
+                let request = crate::schedules::request(words.at(0), &words, self.world.now.wall);
+                self.request(request);
+            }
             "poll" => self.poll(words.plain.first().unwrap_or(&"queue")),
             "poll-activity" => self.poll_activity(words.plain.first().unwrap_or(&"queue")),
             "complete" => self.complete(rest),
@@ -219,6 +224,13 @@ impl Script {
             "answer-query" => self.answer_query(),
             "activity" => self.activity_says(words.at(0)),
             "advance" => self.world.advance(duration(words.at(0))),
+            "clock-forward" => {
+                let now = self.world.now;
+                self.world.now = Now {
+                    wall: now.wall.plus(duration(words.at(0))),
+                    ..now
+                };
+            }
             "clock-back" => {
                 let back = duration(words.at(0)).as_nanos();
                 let wall = self.world.now.wall.as_nanos() - i64::try_from(back).expect("small");
@@ -429,7 +441,12 @@ impl Script {
                 }),
             }
             .into(),
-            "done" => commands::CompleteWorkflowExecutionCommandAttributes::default().into(),
+            "done" => commands::CompleteWorkflowExecutionCommandAttributes {
+                result: words.plain.get(1).map(|result| Payloads {
+                    payloads: vec![text(result)],
+                }),
+            }
+            .into(),
             "fail" => commands::FailWorkflowExecutionCommandAttributes {
                 failure: Some(Failure::application("it failed", "Oops")),
             }
@@ -593,6 +610,7 @@ impl Script {
                     .unwrap_or_default();
                 format!("query answered: {}", String::from_utf8_lossy(&said.data))
             }
+            Reply::Schedule(reply) => crate::schedules::describe(&reply),
             Reply::QueryRejected(status) => format!("query rejected: {status:?}"),
             Reply::Describe(_) => "described".to_owned(),
             Reply::History(history) => format!(
@@ -691,13 +709,19 @@ pub(crate) fn show(event: &HistoryEvent) -> String {
         "timeout_type",
         "cause",
         "initiator",
+        "last_completion_result",
+        "continued_failure",
     ] {
         let Some(at) = debug.find(&format!(" {field}: ")) else {
             continue;
         };
         let value = &debug[at + field.len() + 3..];
         let value = value.split([',', ' ', '}', ')']).next().unwrap_or("");
-        if !matches!(
+        if matches!(field, "last_completion_result" | "continued_failure") {
+            let given = if value == "None" { "" } else { " with " };
+            let name = if value == "None" { "" } else { field };
+            write!(line, "{given}{name}").expect("a string");
+        } else if !matches!(
             value,
             "0" | "None" | "\"\"" | "Unspecified" | "Some(Failure"
         ) {

@@ -179,7 +179,9 @@ impl World {
                 | Record::OutboxPut(..)
                 | Record::OutboxDone(_)
                 | Record::ClosingAttempted(_)
-                | Record::ChildBegun(_) => None,
+                | Record::ChildBegun(_)
+                | Record::Schedule(_)
+                | Record::Scheduled(_) => None,
             })
             .collect()
     }

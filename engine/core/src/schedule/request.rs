@@ -1,0 +1,122 @@
+//! What callers ask of a schedule, parsed and valid, and what they are told.
+
+use steadfast_proto::temporal::api::{
+    common::v1::SearchAttributes, workflowservice::v1::DescribeScheduleResponse,
+};
+
+use super::{
+    spec::NextTime,
+    state::{Attributes, Definition, Overlap, Switch},
+};
+use crate::{
+    ids::{ExecutionKey, RequestId},
+    record::Proto,
+    time::Timestamp,
+};
+
+/// A request for one schedule.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScheduleRequest {
+    /// Where the schedule lives.
+    pub key: ExecutionKey,
+    /// What about it.
+    pub action: ScheduleAction,
+}
+
+/// What is asked of a schedule.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ScheduleAction {
+    /// Make it.
+    Create(Box<CreateSchedule>),
+    /// Tell all about it.
+    Describe,
+    /// Replace its definition.
+    Update(Box<UpdateSchedule>),
+    /// Change something at once. The request id makes a repeated patch harmless.
+    Patch(RequestId, Patch),
+    /// Tell the times in a range.
+    MatchingTimes {
+        /// Times after this one.
+        after: Timestamp,
+        /// The last time.
+        until: Timestamp,
+    },
+    /// Remove it. What it has started goes on.
+    Delete,
+}
+
+/// Make a schedule.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CreateSchedule {
+    /// Makes a repeated creation harmless.
+    pub request_id: RequestId,
+    /// What to do, and when.
+    pub definition: Definition,
+    /// What switches it on and off.
+    pub switch: Switch,
+    /// Inert notes and indexed ones.
+    pub attributes: Attributes,
+    /// What to do at once.
+    pub initial_patch: Option<Patch>,
+}
+
+/// Replace a schedule's definition.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UpdateSchedule {
+    /// Makes a repeated update harmless.
+    pub request_id: RequestId,
+    /// What to do, and when.
+    pub definition: Definition,
+    /// What switches it on and off.
+    pub switch: Switch,
+    /// What the caller believes to replace; 0 means anything.
+    pub conflict_token: u64,
+    /// Indexed notes; `None` leaves them as they are.
+    pub search_attributes: Option<Proto<SearchAttributes>>,
+}
+
+/// Change something at once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Patch {
+    /// One action now.
+    pub trigger: Option<Trigger>,
+    /// Ranges of time to make up for.
+    pub backfills: Vec<BackfillRange>,
+    /// Pause with these notes, unless they are empty.
+    pub pause: String,
+    /// Go on with these notes, unless they are empty.
+    pub unpause: String,
+}
+
+/// One action now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trigger {
+    /// `None` means the schedule's policy.
+    pub overlap: Option<Overlap>,
+    /// The nominal time; `None` means now.
+    pub time: Option<Timestamp>,
+}
+
+/// A range of time to make up for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BackfillRange {
+    /// The first moment.
+    pub from: Timestamp,
+    /// The last moment.
+    pub until: Timestamp,
+    /// `None` means the schedule's policy.
+    pub overlap: Option<Overlap>,
+}
+
+/// What a caller is told.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ScheduleReply {
+    /// It is there; with its conflict token.
+    Created(u64),
+    /// All about it.
+    Described(Box<DescribeScheduleResponse>),
+    /// Times in order.
+    Times(Vec<NextTime>),
+    /// Taken.
+    Done,
+}
