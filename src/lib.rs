@@ -50,7 +50,7 @@ pub fn main(suite: Suite) -> ExitCode {
 
 fn main_with(suite: &Suite, args: Vec<OsString>, engine: Engine) -> Exit {
     let program = program_name(&args);
-    let cli = match cli::Cli::try_parse_from(args) {
+    let cli = match cli::Cli::try_parse_from(cli::as_test_server(args)) {
         Ok(cli) => cli,
         Err(error) => return refused(&error),
     };

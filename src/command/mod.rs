@@ -7,12 +7,16 @@ mod replay;
 mod rerun;
 mod run_again;
 mod sabotage;
+#[cfg(feature = "server")]
+mod serve;
 mod test;
 
 use clap::CommandFactory;
 use serde_json::json;
 use steadfast_sim::suite::Suite;
 
+#[cfg(feature = "server")]
+use crate::cli::serve::ServerCommand;
 use crate::cli::{Cli, Command};
 use crate::problem::Problem;
 use crate::report::Console;
@@ -35,6 +39,12 @@ pub(crate) fn run(context: &Context<'_>, cli: Cli) -> Result<Exit, Problem> {
         Command::Repro(args) => run_again::run(context, &args),
         Command::Replay(args) => replay::run(context, &args),
         Command::List { json } => list::run(context, json),
+        #[cfg(feature = "server")]
+        Command::Serve(args) => serve::serve(context, &args),
+        #[cfg(feature = "server")]
+        Command::Server(ServerCommand::StartDev(args)) => serve::start_dev(context, &args),
+        #[cfg(feature = "server")]
+        Command::TestServer(args) => serve::test_server(context, &args),
         Command::Completions { shell, json } => completions(context, shell, json),
     }
 }

@@ -94,6 +94,10 @@ fn the_arrows_point_one_way() {
         ("steadfast-replay", &["steadfast-proto"]),
         ("steadfast-store", &["steadfast-core", "steadfast-proto"]),
         (
+            "steadfast-server",
+            &["steadfast-core", "steadfast-proto", "steadfast-store"],
+        ),
+        (
             "steadfast-sim",
             &[
                 "steadfast-core",
@@ -116,7 +120,7 @@ fn the_arrows_point_one_way() {
                 "{name} uses {dependency}"
             );
         }
-        if name != "steadfast-proto" {
+        if !["steadfast-proto", "steadfast-server"].contains(&name.as_str()) {
             for runtime in ["tokio", "tonic", "async-std", "smol"] {
                 assert!(
                     !dependencies.contains(runtime),

@@ -1,16 +1,20 @@
 //! The server's virtual time: skips ahead when nothing is outstanding.
 //!
-//! | locks | timers pending | the clock |
+//! | locks | timers or sleepers pending | the clock |
 //! |---|---|---|
 //! | some | any | runs with the steady clock |
 //! | none | none | runs with the steady clock |
 //! | none | some | jumps to the next one |
 //!
-//! Locks are counted: the test service holds one from the start, and each outstanding task holds one.
+//! Locks are counted. Callers of the test service hold and release them; the owner does not let time jump at all
+//! while a task, a query or a message between machines is outstanding ([`crate::Shard::is_busy`]). A sleeper is
+//! woken when virtual time has come so far; one who sleeps with time unlocked locks it again as he wakes.
 // temporal: sdk-java temporal-test-server SelfAdvancingTimerImpl.
 
+use std::collections::BTreeMap;
+
 use crate::{
-    effect::Rejection,
+    effect::{Rejection, ReplyTo},
     time::{Monotonic, Timestamp},
 };
 
@@ -20,6 +24,8 @@ pub struct Clock {
     /// Virtual time when it was last set, and the steady clock then.
     set: (Timestamp, Monotonic),
     locks: u64,
+    /// Who sleeps until when, and whether he locks time again as he wakes.
+    sleepers: BTreeMap<(Timestamp, ReplyTo), bool>,
 }
 
 impl Clock {
@@ -29,6 +35,7 @@ impl Clock {
         Self {
             set: (start, now),
             locks,
+            sleepers: BTreeMap::new(),
         }
     }
 
@@ -60,6 +67,40 @@ impl Clock {
         Ok(())
     }
 
+    /// Somebody sleeps until then.
+    pub fn sleep_until(&mut self, at: Timestamp, who: ReplyTo, locks_again: bool) {
+        self.sleepers.insert((at, who), locks_again);
+    }
+
+    /// When the next sleeper is to be woken.
+    #[must_use]
+    pub fn next_sleeper(&self) -> Option<Timestamp> {
+        self.sleepers.first_key_value().map(|((at, _), _)| *at)
+    }
+
+    /// Those whose sleep is over, in the order of their times.
+    pub fn wake(&mut self, now: Timestamp) -> Vec<ReplyTo> {
+        let mut woken = Vec::new();
+        while let Some(first) = self.sleepers.first_entry() {
+            let (at, who) = *first.key();
+            if at > now {
+                break;
+            }
+            if first.remove() {
+                self.lock();
+            }
+            woken.push(who);
+        }
+        woken
+    }
+
+    /// Jumps to the next timer of the machines, or to the next sleeper, if nothing holds time back; returns whether
+    /// it did.
+    pub fn skip(&mut self, next_timer: Option<Timestamp>, now: Monotonic) -> bool {
+        let next = next_timer.into_iter().chain(self.next_sleeper()).min();
+        self.skip_to(next, now)
+    }
+
     /// Jumps to `next` if nothing holds time back and it lies ahead; returns whether it did.
     pub fn skip_to(&mut self, next: Option<Timestamp>, now: Monotonic) -> bool {
         match next {
@@ -89,9 +130,14 @@ mod tests {
         assert!(clock.skip_to(Some(later), zero));
         assert_eq!(clock.time(zero), later);
         assert!(!clock.skip_to(Some(Timestamp::EPOCH), zero), "never back");
+        clock.sleep_until(Timestamp::from_secs(7_200), ReplyTo(1), true);
+        assert!(clock.skip(Some(Timestamp::from_secs(9_000)), zero));
+        assert_eq!(clock.wake(clock.time(zero)), [ReplyTo(1)]);
+        assert_eq!((clock.locks(), clock.next_sleeper()), (1, None));
+        clock.unlock().unwrap();
         assert!(clock.unlock().is_err());
         clock.lock();
         let second = zero.plus(Duration::from_secs(1));
-        assert_eq!(clock.time(second), Timestamp::from_secs(3_601));
+        assert_eq!(clock.time(second), Timestamp::from_secs(7_201));
     }
 }

@@ -13,8 +13,11 @@ use steadfast_proto::temporal::api::{
 };
 
 use crate::{
-    ids::{ActivityId, Epoch, EventId, ExecutionKey, RunId, RunKey, ShardId, TaskQueueName},
+    ids::{
+        ActivityId, Epoch, EventId, ExecutionKey, Namespace, RunId, RunKey, ShardId, TaskQueueName,
+    },
     message::Envelope,
+    namespace::Registry,
     policy::RetryPolicy,
     record::Batch,
     schedule::ScheduleReply,
@@ -101,6 +104,10 @@ pub enum Reply {
     Describe(Box<DescribeWorkflowExecutionResponse>),
     /// A piece of history.
     History(HistoryReply),
+    /// The namespaces as they are now.
+    Namespaces(Registry),
+    /// Virtual time.
+    Time(Timestamp),
     /// What was asked of a schedule.
     Schedule(Box<ScheduleReply>),
 }
@@ -254,6 +261,15 @@ pub enum Rejection {
     /// Try again. UNAVAILABLE.
     #[error("{0}")]
     Unavailable(String),
+    /// No such namespace. NOT_FOUND with `NamespaceNotFoundFailure`.
+    #[error("Namespace {0} is not found.")]
+    NamespaceNotFound(Namespace),
+    /// The name of a namespace is taken. ALREADY_EXISTS with `NamespaceAlreadyExistsFailure`.
+    #[error("{0}")]
+    NamespaceExists(String),
+    /// Not to this caller. PERMISSION_DENIED with `PermissionDeniedFailure`.
+    #[error("{0}")]
+    PermissionDenied(String),
     /// The workflow code refused the query. INVALID_ARGUMENT with `QueryFailedFailure`.
     #[error("{message}")]
     QueryFailed {

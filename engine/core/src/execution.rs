@@ -1,6 +1,9 @@
 //! An execution as a fold of its records: all runs of one workflow id, at most one of them open.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use prost::Message as _;
@@ -11,6 +14,7 @@ use crate::{
     history::HistoryState,
     deadline::sleeps_until,
     ids::{EventId, ExecutionKey, RequestId, RunId},
+    namespace::Registry,
     record::{Created, Entry, OutboxPut, Record},
     request::StickyRequest,
     schedule::{Schedule, ScheduleRecord, ScheduledBy, wakes_at},
@@ -25,6 +29,8 @@ pub struct Execution {
     pub current: Option<RunId>,
     /// Every run that is still kept.
     pub runs: BTreeMap<RunId, Run>,
+    /// The namespaces, in the one execution that is their registry.
+    pub namespaces: Registry,
     /// The schedule that lives here, in place of runs.
     pub schedule: Option<Box<Schedule>>,
 }
@@ -155,7 +161,7 @@ impl Run {
             Record::ClosingAttempted(yes) => self.closing_attempted = *yes,
             Record::ChildBegun(yes) => self.begun = *yes,
             Record::Scheduled(by) => self.scheduled = Some(by.clone()),
-            Record::Schedule(_) => unreachable!("it is of no run"),
+            Record::Schedule(_) | Record::Namespace(..) => unreachable!("it is of no run"),
         }
     }
 }
@@ -185,6 +191,13 @@ impl Execution {
                 self.runs.insert(entry.run_id.clone(), run);
                 self.current = Some(entry.run_id.clone());
             }
+            Record::Namespace(name, Some(info)) => {
+                let info = Arc::new((**info).clone());
+                self.namespaces.insert(name.clone(), info);
+            }
+            Record::Namespace(name, None) => {
+                self.namespaces.remove(name);
+            }
             Record::Schedule(record) => self.apply_schedule(&entry.run_id, record),
             of_run => self
                 .runs
@@ -204,6 +217,22 @@ impl Execution {
                 .filter(|schedule| schedule.id == *incarnation)
                 .expect("the incarnation was created")
                 .apply(record);
+        }
+    }
+
+    /// Whether there is a schedule here.
+    pub(crate) fn has_schedule(&self) -> bool {
+        self.schedule.as_ref().is_some_and(|schedule| schedule.open)
+    }
+
+    /// Whether an earlier record has made what this one changes.
+    #[must_use]
+    pub fn knows(&self, run_id: &RunId, record: &Record) -> bool {
+        match record {
+            Record::Schedule(change) if !matches!(**change, ScheduleRecord::Created(_)) => {
+                self.schedule.as_ref().is_some_and(|s| s.id == *run_id)
+            }
+            _ => !record.is_of_run() || self.runs.contains_key(run_id),
         }
     }
 

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     effect::ReplyTo, execution::Execution, ids::ExecutionKey, message::Envelope, request::Request,
+    schedule::ListSchedules,
 };
 
 /// Sixteen random bytes that come with every input; every id made in that step derives from them and a counter.
@@ -34,4 +35,6 @@ pub enum InputEvent {
     Tick,
     /// Memory is wanted: forget this execution if it is idle.
     Evict(ExecutionKey),
+    /// A caller asks which schedules there are; the answer goes to `reply_to`.
+    ListSchedules(ReplyTo, ListSchedules),
 }

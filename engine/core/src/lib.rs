@@ -34,6 +34,7 @@ pub mod input;
 pub mod limits;
 pub mod matching;
 pub mod message;
+pub mod namespace;
 mod outbox;
 pub mod parse;
 pub mod policy;
@@ -62,6 +63,7 @@ pub use ids::{
 };
 pub use input::{Entropy, Input, InputEvent};
 pub use matching::{Matching, MatchingInput, QueryToken};
+pub use namespace::Registry;
 pub use record::{Batch, Entry, Record};
 pub use request::Request;
 pub use shard::{Deadlines, Shard};

@@ -50,6 +50,10 @@ pub const MAX_DURATION: Duration = Duration::from_secs(250 * 365 * 24 * 3600);
 pub const RESEND_INTERVAL: Duration = Duration::from_secs(2);
 /// Executions that a shard keeps in memory before it evicts the longest idle.
 pub const MAX_LOADED_EXECUTIONS: usize = 100_000;
+/// Namespaces; one more is refused.
+pub const MAX_NAMESPACES: usize = 10_000;
+/// Search attributes that users add to one namespace; one more is refused.
+pub const MAX_SEARCH_ATTRIBUTES: usize = 500;
 /// Pollers waiting on one queue; one more is refused.
 pub const MAX_POLLERS: usize = 10_000;
 /// How long a worker may take to answer a query before its caller is told to ask again.

@@ -178,6 +178,12 @@ impl Matching {
         matching
     }
 
+    /// Whether a query waits for a worker or its answer.
+    #[must_use]
+    pub fn has_queries(&self) -> bool {
+        !self.queries.is_empty() || self.queues.values().any(|q| !q.queries.is_empty())
+    }
+
     /// When [`MatchingInput::Tick`] is wanted next.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Monotonic> {

@@ -259,6 +259,9 @@ impl Step<'_> {
                 | Rejection::AlreadyStarted { .. }
                 | Rejection::FailedPrecondition(_)
                 | Rejection::NotReady(_)
+                | Rejection::NamespaceNotFound(_)
+                | Rejection::NamespaceExists(_)
+                | Rejection::PermissionDenied(_)
                 | Rejection::Unavailable(_)
                 | Rejection::QueryFailed { .. },
             ) => Some(OutboxResult::NotFound),

@@ -6,8 +6,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use crate::{
     activity::ActivityState,
-    ids::{Epoch, EventId, ExecutionKey, RequestId, RunId, ShardId},
+    ids::{Epoch, EventId, ExecutionKey, Namespace, RequestId, RunId, ShardId},
     message::OutboxWork,
+    namespace::NamespaceInfo,
     request::StickyRequest,
     schedule::{ScheduleRecord, ScheduledBy},
     time::Timestamp,
@@ -68,10 +69,20 @@ pub enum Record {
     ClosingAttempted(bool),
     /// The first workflow task of a child may be scheduled (its parent knows of it), or still waits.
     ChildBegun(bool),
+    /// A namespace is now this; `None` when it is gone. Of the registry, not of a run.
+    Namespace(Namespace, Option<Box<NamespaceInfo>>),
     /// A schedule changes. Of the incarnation that the entry's run id names, not of a run.
     Schedule(Box<ScheduleRecord>),
     /// The run belongs to a chain that a schedule started, and its end is to be told.
     Scheduled(Box<ScheduledBy>),
+}
+
+impl Record {
+    /// Whether this changes a run, which must have been created before.
+    #[must_use]
+    pub fn is_of_run(&self) -> bool {
+        !matches!(self, Self::Created(_) | Self::Namespace(..) | Self::Schedule(_))
+    }
 }
 
 /// What is known of a run at its creation and is not in its history.

@@ -1,6 +1,6 @@
 //! What callers ask of an execution, parsed and valid: below this line nothing is optional that Temporal requires.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::LazyLock, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use steadfast_proto::temporal::api::{
@@ -14,6 +14,7 @@ use steadfast_proto::temporal::api::{
 use crate::{
     command::Command,
     ids::{ActivityId, EventId, ExecutionKey, RequestId, RunId, TaskQueueName},
+    namespace::{NamespaceRequest, registry_key},
     policy::{IdConflictPolicy, IdReusePolicy, RetryPolicy},
     record::Proto,
     schedule::ScheduleRequest,
@@ -47,6 +48,8 @@ pub enum Request {
     Activity(Box<ActivityRequest>),
     /// Forget which worker has the run in its cache.
     ResetStickiness(Target),
+    /// Something about namespaces.
+    Namespace(NamespaceRequest),
     /// Something about a schedule.
     Schedule(Box<ScheduleRequest>),
 }
@@ -64,7 +67,9 @@ impl Request {
     /// The execution that this request is for.
     #[must_use]
     pub fn key(&self) -> &ExecutionKey {
+        static REGISTRY: LazyLock<ExecutionKey> = LazyLock::new(registry_key);
         match self {
+            Self::Namespace(_) => &REGISTRY,
             Self::Start(start) | Self::SignalWithStart(start, _) => &start.key,
             Self::Signal(signal) => &signal.target.key,
             Self::Cancel(cancel) => &cancel.target.key,

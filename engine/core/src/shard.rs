@@ -26,6 +26,7 @@ use crate::{
     read::describe,
     record::Created,
     request::{ActivityTarget, Request, Target},
+    schedule::{ListSchedules, ScheduleReply, schedule_id, schedule_key},
     start::{Verdict, judge},
     time::{Monotonic, Now, Timestamp},
     tx::{IdSource, Tx},
@@ -47,6 +48,8 @@ pub struct Shard {
     resend_at: Option<Monotonic>,
     sequence: u64,
     loaded: usize,
+    /// The schedules that are there.
+    schedules: BTreeSet<ExecutionKey>,
     /// Where the search for something to evict goes on.
     sweep: Option<ExecutionKey>,
 }
@@ -68,6 +71,21 @@ pub(crate) struct Loaded {
     pub(crate) execution: Execution,
     pub(crate) volatile: Volatile,
     deadline: Option<Timestamp>,
+}
+
+impl Loaded {
+    /// An activity that waits for its next attempt keeps nobody busy.
+    fn is_busy(&self, now: Timestamp) -> bool {
+        let at_work = |run: &Run| {
+            run.task.is_some()
+                || !run.outbox.is_empty()
+                || run
+                    .activities
+                    .values()
+                    .any(|activity| activity.started.is_some() || activity.scheduled <= now)
+        };
+        !self.volatile.queries.is_empty() || self.execution.runs.values().any(at_work)
+    }
 }
 
 /// Something to do with one execution.
@@ -126,6 +144,7 @@ impl Shard {
             resend_at: None,
             sequence: 0,
             loaded: 0,
+            schedules: BTreeSet::new(),
             sweep: None,
         };
         effects.batch.high = shard.high;
@@ -137,6 +156,9 @@ impl Shard {
 
     fn adopt(&mut self, key: ExecutionKey, execution: Execution, now: Now, effects: &mut Effects) {
         let deadline = execution.sleeps_until(&key, self.high);
+        if execution.has_schedule() {
+            self.schedules.insert(key.clone());
+        }
         if execution.is_idle() {
             if let Some(at) = deadline {
                 self.deadlines.insert((at, key.clone()));
@@ -187,6 +209,17 @@ impl Shard {
             Slot::Loaded(loaded) => Some(&loaded.execution),
             Slot::Loading { .. } | Slot::Evicted { .. } => None,
         }
+    }
+
+    /// Whether a worker or another machine has something to do for an execution: virtual time must not skip then.
+    // temporal: sdk-java temporal-test-server StateMachines, which lock time from scheduling to resolution.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        self.slots.values().any(|slot| match slot {
+            Slot::Loading { .. } => true,
+            Slot::Loaded(loaded) => loaded.is_busy(self.high),
+            Slot::Evicted { .. } => false,
+        })
     }
 
     /// When [`InputEvent::Tick`] is wanted next. The wall deadline is in terms of `high`: with a clock behind it,
@@ -245,6 +278,10 @@ impl Shard {
             }
             InputEvent::Tick => self.tick(entropy, now, effects),
             InputEvent::Evict(key) => self.evict(&key),
+            InputEvent::ListSchedules(reply_to, list) => {
+                let ids = Reply::Schedule(Box::new(ScheduleReply::Ids(self.list(&list))));
+                effects.effects.push(Effect::Reply(reply_to, Ok(ids)));
+            }
         }
         self.bound_memory();
     }
@@ -459,6 +496,13 @@ impl Shard {
             messages: Vec::new(),
         };
         step.perform(loaded, work);
+        if loaded.execution.schedule.is_some() {
+            if loaded.execution.has_schedule() {
+                self.schedules.insert(key.clone());
+            } else {
+                self.schedules.remove(key);
+            }
+        }
         let messages = step.collect(loaded);
         let next = loaded.volatile.deadline;
         if loaded.deadline != next {
@@ -477,6 +521,18 @@ impl Shard {
         }
         self.send_all(messages, effects);
         self.arm_resend(now);
+    }
+
+    /// Ids of schedules, in order.
+    fn list(&self, list: &ListSchedules) -> Vec<String> {
+        use std::ops::Bound;
+        let after = schedule_key(list.namespace.as_str(), &list.after);
+        let keys = self.schedules.range((Bound::Excluded(after), Bound::Unbounded));
+        keys.take_while(|key| key.namespace == list.namespace)
+            .filter_map(schedule_id)
+            .take(list.limit)
+            .map(str::to_owned)
+            .collect()
     }
 
     fn evict(&mut self, key: &ExecutionKey) {
@@ -683,6 +739,7 @@ impl Step<'_> {
             Request::Schedule(request) => {
                 self.schedule_request(loaded, reply_to, request.action);
             }
+            Request::Namespace(request) => self.namespace_request(loaded, reply_to, request),
             Request::Describe(target) => {
                 let answer = self.find(loaded, target.run_id.as_ref()).map(|run_id| {
                     let run = &loaded.execution.runs[&run_id];
@@ -732,6 +789,7 @@ impl Step<'_> {
             Request::Start(_)
             | Request::SignalWithStart(..)
             | Request::Describe(_)
+            | Request::Namespace(_)
             | Request::Schedule(_) => {
                 unreachable!("not for one run")
             }
@@ -753,6 +811,7 @@ impl Step<'_> {
             | Request::FailWorkflowTask(_)
             | Request::Activity(_)
             | Request::ResetStickiness(_)
+            | Request::Namespace(_)
             | Request::Schedule(_) => unreachable!("not a start"),
         };
         let verdict = judge(&start, &loaded.execution);
@@ -842,6 +901,9 @@ fn wanted_run(request: &Request) -> Option<RunId> {
             ActivityTarget::Token(token) => Some(token.run.run_id.clone()),
             ActivityTarget::ById(target, _) => of(target),
         },
-        Request::Start(_) | Request::SignalWithStart(..) | Request::Schedule(_) => None,
+        Request::Start(_)
+        | Request::SignalWithStart(..)
+        | Request::Namespace(_)
+        | Request::Schedule(_) => None,
     }
 }

@@ -146,6 +146,7 @@ impl RunFacts {
             | Record::OutboxDone(_)
             | Record::ClosingAttempted(_)
             | Record::ChildBegun(_)
+            | Record::Namespace(..)
             | Record::Scheduled(_)
             | Record::Schedule(_) => {}
         }

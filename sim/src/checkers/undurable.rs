@@ -55,6 +55,8 @@ impl Undurable {
             | Reply::Heartbeat { .. }
             | Reply::Query(_)
             | Reply::QueryRejected(_)
+            | Reply::Namespaces(_)
+            | Reply::Time(_)
             | Reply::Describe(_)
             | Reply::Schedule(_) => return,
         };

@@ -205,6 +205,7 @@ pub(super) fn batch(batch: &Batch, out: &mut String) {
             Record::OutboxDone(number) => out.push_str(&format!("outbox({number} done)")),
             Record::ClosingAttempted(_) => out.push_str("closing-attempted"),
             Record::ChildBegun(_) => out.push_str("begun"),
+            Record::Namespace(name, _) => out.push_str(&format!("namespace({name})")),
             Record::Scheduled(by) => out.push_str(&format!("scheduled({})", by.number)),
             Record::Schedule(change) => schedule(change, out),
         }

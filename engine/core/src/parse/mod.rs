@@ -21,7 +21,7 @@ pub use policy::{retry_policy, retry_policy_to_proto};
 pub(crate) use schedule::scheduled_start;
 pub use schedule::{
     create_schedule, delete_schedule, describe_schedule, matching_times, patch_schedule,
-    update_schedule,
+    schedule_entry, update_schedule,
 };
 pub use start::{signal_with_start, start};
 pub use worker::{

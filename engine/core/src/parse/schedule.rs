@@ -69,6 +69,14 @@ pub fn describe_schedule(request: &DescribeScheduleRequest) -> Result<Request, R
     ask(key, ScheduleAction::Describe)
 }
 
+/// A look at what a list shows of a schedule.
+///
+/// # Errors
+/// With Temporal's words for what is wrong.
+pub fn schedule_entry(namespace: &str, schedule_id: &str) -> Result<Request, Rejection> {
+    ask(key(namespace, schedule_id)?, ScheduleAction::ListEntry)
+}
+
 /// A replacement of a schedule's definition.
 ///
 /// # Errors

@@ -64,8 +64,7 @@ pub fn conflict_token(token: u64) -> bytes::Bytes {
 
 /// What a list shows of a schedule that is there.
 // temporal: service/worker/scheduler/workflow.go getListInfo.
-#[must_use]
-pub fn list_entry(key: &ExecutionKey, schedule: &Schedule, now: Timestamp) -> ScheduleListEntry {
+pub(super) fn list_entry(key: &ExecutionKey, schedule: &Schedule, now: Timestamp) -> ScheduleListEntry {
     let mut spec = shown_spec(schedule);
     spec.timezone_data.clear();
     spec.structured_calendar.truncate(LISTED_SPEC_PARTS);

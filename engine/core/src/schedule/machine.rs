@@ -68,6 +68,7 @@ impl Step<'_> {
         let answer = match action {
             ScheduleAction::Create(create) => self.create_schedule(loaded, *create),
             ScheduleAction::Describe
+            | ScheduleAction::ListEntry
             | ScheduleAction::Update(_)
             | ScheduleAction::Patch(..)
             | ScheduleAction::MatchingTimes { .. }
@@ -122,6 +123,9 @@ impl Step<'_> {
                 "workflow execution already completed".to_owned(),
             )),
             ScheduleAction::Describe => Ok(ScheduleReply::Described(Box::new(info::describe(
+                self.key, schedule, self.now,
+            )))),
+            ScheduleAction::ListEntry => Ok(ScheduleReply::Entry(Box::new(info::list_entry(
                 self.key, schedule, self.now,
             )))),
             ScheduleAction::MatchingTimes { after, until } => {

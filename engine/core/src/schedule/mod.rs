@@ -28,11 +28,11 @@ mod zone;
 
 use serde::{Deserialize, Serialize};
 
-pub use info::{conflict_token, list_entry};
+pub use info::conflict_token;
 pub use machine::jitter_seed;
 pub(crate) use machine::wakes_at;
 pub use request::{
-    BackfillRange, CreateSchedule, Patch, ScheduleAction, ScheduleReply, ScheduleRequest, Trigger,
+    BackfillRange, CreateSchedule, ListSchedules, Patch, ScheduleAction, ScheduleReply, ScheduleRequest, Trigger,
     UpdateSchedule,
 };
 pub use state::{

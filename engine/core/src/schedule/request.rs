@@ -1,7 +1,8 @@
 //! What callers ask of a schedule, parsed and valid, and what they are told.
 
 use steadfast_proto::temporal::api::{
-    common::v1::SearchAttributes, workflowservice::v1::DescribeScheduleResponse,
+    common::v1::SearchAttributes, schedule::v1::ScheduleListEntry,
+    workflowservice::v1::DescribeScheduleResponse,
 };
 
 use super::{
@@ -9,7 +10,7 @@ use super::{
     state::{Attributes, Definition, Overlap, Switch},
 };
 use crate::{
-    ids::{ExecutionKey, RequestId},
+    ids::{ExecutionKey, Namespace, RequestId},
     record::Proto,
     time::Timestamp,
 };
@@ -30,6 +31,8 @@ pub enum ScheduleAction {
     Create(Box<CreateSchedule>),
     /// Tell all about it.
     Describe,
+    /// Tell what a list shows of it.
+    ListEntry,
     /// Replace its definition.
     Update(Box<UpdateSchedule>),
     /// Change something at once. The request id makes a repeated patch harmless.
@@ -43,6 +46,17 @@ pub enum ScheduleAction {
     },
     /// Remove it. What it has started goes on.
     Delete,
+}
+
+/// A request for the schedules of one shard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListSchedules {
+    /// The namespace.
+    pub namespace: Namespace,
+    /// Only ids after this one.
+    pub after: String,
+    /// At most so many.
+    pub limit: usize,
 }
 
 /// Make a schedule.
@@ -115,6 +129,10 @@ pub enum ScheduleReply {
     Created(u64),
     /// All about it.
     Described(Box<DescribeScheduleResponse>),
+    /// What a list shows of it.
+    Entry(Box<ScheduleListEntry>),
+    /// Ids of schedules, in order.
+    Ids(Vec<String>),
     /// Times in order.
     Times(Vec<NextTime>),
     /// Taken.

@@ -203,6 +203,8 @@ pub(crate) fn describe(reply: &ScheduleReply) -> String {
     match reply {
         ScheduleReply::Created(token) => format!("created, token {token}"),
         ScheduleReply::Done => "ok".to_owned(),
+        ScheduleReply::Entry(entry) => format!("{} is there", entry.schedule_id),
+        ScheduleReply::Ids(ids) => format!("schedules {}", ids.join(" ")),
         ScheduleReply::Times(times) => {
             let times = times.iter().map(|next| clock(Some(&next.actual.to_proto())));
             format!("times {}", times.collect::<Vec<_>>().join(" "))

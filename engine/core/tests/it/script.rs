@@ -613,6 +613,8 @@ impl Script {
             Reply::Schedule(reply) => crate::schedules::describe(&reply),
             Reply::QueryRejected(status) => format!("query rejected: {status:?}"),
             Reply::Describe(_) => "described".to_owned(),
+            Reply::Time(time) => format!("time {time}"),
+            Reply::Namespaces(registry) => format!("{} namespaces", registry.len()),
             Reply::History(history) => format!(
                 "history {}..={}{}",
                 history.events.first,

@@ -180,6 +180,7 @@ impl World {
                 | Record::OutboxDone(_)
                 | Record::ClosingAttempted(_)
                 | Record::ChildBegun(_)
+                | Record::Namespace(..)
                 | Record::Schedule(_)
                 | Record::Scheduled(_) => None,
             })

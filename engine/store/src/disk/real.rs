@@ -50,6 +50,14 @@ impl RealDisk {
         })
     }
 
+    /// A handle of its own to an open file, for an owner who syncs on another thread.
+    ///
+    /// # Errors
+    /// If there is no such file, or the operating system gives no handle.
+    pub fn handle(&self, id: FileId) -> Result<File, DiskError> {
+        self.file(id)?.try_clone().map_err(|e| failed(&e))
+    }
+
     fn file(&self, id: FileId) -> Result<&File, DiskError> {
         self.files.get(&id).ok_or(DiskError::NotFound)
     }

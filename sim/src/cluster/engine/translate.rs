@@ -125,6 +125,9 @@ pub(super) fn render(
         Reply::Query(answer) => Ok(Answer::Query(render::query_answer(answer))),
         Reply::QueryRejected(status) => Ok(Answer::Query(render::query_rejected(status))),
         Reply::Describe(answer) => Ok(Answer::Describe(*answer)),
+        Reply::Namespaces(_) | Reply::Time(_) => {
+            unreachable!("nobody in the simulator asks for them")
+        }
         Reply::Schedule(reply) => Ok(match *reply {
             ScheduleReply::Created(token) => {
                 Answer::CreateSchedule(service::CreateScheduleResponse {
@@ -132,7 +135,10 @@ pub(super) fn render(
                 })
             }
             ScheduleReply::Described(answer) => Answer::DescribeSchedule(*answer),
-            ScheduleReply::Times(_) | ScheduleReply::Done => done(rpc),
+            ScheduleReply::Times(_)
+            | ScheduleReply::Ids(_)
+            | ScheduleReply::Entry(_)
+            | ScheduleReply::Done => done(rpc),
         }),
         Reply::History(reply) => {
             let (events, _) = page(&reply.run, reply.events, store)?;

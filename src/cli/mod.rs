@@ -1,5 +1,9 @@
 //! What can be asked on the command line.
 
+#[cfg(feature = "server")]
+pub(crate) mod serve;
+
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -35,6 +39,16 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Serve Temporal's gRPC API
+    #[cfg(feature = "server")]
+    Serve(serve::ServeArgs),
+    /// Serve as `temporal server` does
+    #[cfg(feature = "server")]
+    #[command(subcommand)]
+    Server(serve::ServerCommand),
+    /// Serve as Temporal's test server does: tests may skip time
+    #[cfg(feature = "server")]
+    TestServer(serve::TestServerArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -43,6 +57,18 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// Temporal's test server is started with nothing but a port: that is our `test-server`.
+pub(crate) fn as_test_server(mut args: Vec<OsString>) -> Vec<OsString> {
+    let port = args
+        .get(1)
+        .and_then(|arg| arg.to_str())
+        .map(str::parse::<u16>);
+    if matches!(port, Some(Ok(_))) {
+        args.insert(1, "test-server".into());
+    }
+    args
 }
 
 /// What every command that runs seeds takes.

@@ -1,0 +1,93 @@
+//! Every call that the server answers. A call that is not in one of the tables here is answered UNIMPLEMENTED, by
+//! its name.
+//!
+//! | file | calls of |
+//! |---|---|
+//! | `clients` | those who start, signal, query, read and end workflows |
+//! | `workers` | those who run workflow and activity code |
+//! | `schedules` | those who look after schedules |
+//! | `namespaces` | those who look after namespaces and their search attributes |
+//! | `system` | everybody who connects |
+//! | `clock` | tests that skip time |
+
+mod clients;
+mod clock;
+mod namespaces;
+mod schedules;
+mod system;
+mod table;
+mod workers;
+
+use steadfast_core::{MatchingInput, Rejection, ReplyTo, Request, ids::RequestId};
+use tonic::Status;
+
+use crate::{
+    engine::{Answer, Ask, Engine},
+    status::status,
+};
+
+pub(crate) use table::MAX_MESSAGE_BYTES;
+
+/// Answers calls.
+#[derive(Clone, Debug)]
+pub(crate) struct Frontend {
+    pub(crate) engine: Engine,
+    /// A UUID that this server is known by.
+    pub(crate) cluster_id: String,
+    pub(crate) shards: u32,
+}
+
+/// What a call comes to.
+pub(crate) type Called<T> = Result<T, Status>;
+
+impl Frontend {
+    /// Asks the shard that a request is for.
+    async fn ask(&self, request: Result<Request, Rejection>) -> Called<Answer> {
+        self.ask_as(self.engine.reply_to(), request).await
+    }
+
+    /// The same for a caller who has a number already.
+    async fn ask_as(&self, to: ReplyTo, request: Result<Request, Rejection>) -> Called<Answer> {
+        let request = request.map_err(status)?;
+        self.engine
+            .ask(to, Ask::Shard(request))
+            .await
+            .map_err(status)
+    }
+
+    /// Asks matching.
+    async fn ask_matching(
+        &self,
+        input: impl FnOnce(ReplyTo) -> Result<MatchingInput, Rejection>,
+    ) -> Called<Answer> {
+        let to = self.engine.reply_to();
+        let input = input(to).map_err(status)?;
+        self.engine
+            .ask(to, Ask::Matching(input))
+            .await
+            .map_err(status)
+    }
+
+    fn namespace(&self, name: &str) -> Called<()> {
+        self.engine.check_namespace(name).map_err(status)
+    }
+
+    /// A request that brings a token may leave its namespace out.
+    fn namespace_if_given(&self, name: &str) -> Called<()> {
+        if name.is_empty() {
+            return Ok(());
+        }
+        self.namespace(name)
+    }
+}
+
+/// A request id for those who bring none. It need only differ from all others of this server's life.
+fn fresh(to: ReplyTo) -> RequestId {
+    RequestId::new(format!("request-{:x}", to.0))
+}
+
+/// A machine said something that was not asked: our bug, and the caller learns no more than that.
+fn unexpected() -> Status {
+    tracing::error!("a machine answered another question than was asked");
+    Status::internal("the answer does not fit the question; this is a bug of Steadfast")
+}

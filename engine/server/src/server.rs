@@ -1,0 +1,243 @@
+//! A server from its start to its end.
+
+use std::{io, net::SocketAddr, time::Duration};
+
+use steadfast_core::{
+    Namespace, Rejection, Request, Timestamp,
+    namespace::{NamespaceAction, NamespaceInfo, NamespaceRequest, wire},
+};
+use steadfast_proto::{
+    FILE_DESCRIPTOR_SET,
+    temporal::api::{
+        operatorservice::v1::operator_service_server::OperatorServiceServer,
+        testservice::v1::test_service_server::TestServiceServer,
+        workflowservice::v1::workflow_service_server::WorkflowServiceServer,
+    },
+};
+use tokio::{net::TcpListener, sync::watch, task::JoinSet};
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::{codec::CompressionEncoding, service::Routes, transport};
+use tonic_health::server::HealthReporter;
+
+use crate::{
+    config::{Config, TimeMode},
+    engine::{self, Ask, Ended, Engine},
+    layer::Around,
+    rpc::{Frontend, MAX_MESSAGE_BYTES},
+};
+
+/// How long calls may take to end once the server stops.
+const GRACE: Duration = Duration::from_secs(5);
+/// Connections that say nothing are asked so often whether they live.
+const KEEPALIVE: Duration = Duration::from_secs(30);
+/// Calls at the same time on one connection: SDKs poll with dozens.
+const STREAMS: u32 = 4_096;
+
+/// Why a server cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The machines cannot run.
+    #[error(transparent)]
+    Engine(#[from] engine::EngineError),
+    /// A namespace cannot be registered.
+    #[error("namespace {namespace} cannot be registered: {why}")]
+    Namespace {
+        /// Which.
+        namespace: String,
+        /// Why.
+        why: Rejection,
+    },
+    /// What reflection serves does not decode: our bug.
+    #[error("reflection: {0}")]
+    Reflection(#[from] tonic_reflection::server::Error),
+}
+
+/// A server that runs.
+#[derive(Debug)]
+pub struct Running {
+    addresses: Vec<SocketAddr>,
+    engine: Engine,
+    ended: Ended,
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<Result<(), transport::Error>>,
+    health: HealthReporter,
+}
+
+/// Starts a server; it answers calls when this returns.
+///
+/// # Errors
+/// If it cannot listen, or the store cannot be used.
+pub async fn start(config: Config) -> Result<Running, ServeError> {
+    let mut listeners = Vec::new();
+    for address in &config.listen {
+        listeners.push(listen(*address).await?);
+    }
+    let addresses = listeners.iter().filter_map(|l| l.local_addr().ok());
+    let addresses = addresses.collect();
+    let skips = matches!(config.time, TimeMode::Skipping { .. });
+    let (engine, inbox) = Engine::new(skips);
+    let ended = engine::spawn(&config, engine.clone(), inbox)?;
+    let cluster_id = prepare(&config, &engine).await?;
+    let frontend = Frontend {
+        engine: engine.clone(),
+        cluster_id,
+        shards: config.shards,
+    };
+    let (health, routes) = routes(&frontend, skips).await?;
+    let (stop, stopped) = watch::channel(false);
+    let mut tasks = JoinSet::new();
+    for listener in listeners {
+        let mut stopped = stopped.clone();
+        let ends = async move {
+            // The other end lives as long as the server.
+            stopped
+                .wait_for(|stop| *stop)
+                .await
+                .map(drop)
+                .unwrap_or_default();
+        };
+        let serving = transport::Server::builder()
+            .tcp_nodelay(true)
+            .http2_keepalive_interval(Some(KEEPALIVE))
+            .max_concurrent_streams(STREAMS)
+            .layer(Around)
+            .add_routes(routes.clone())
+            .serve_with_incoming_shutdown(TcpListenerStream::new(listener), ends);
+        tasks.spawn(serving);
+    }
+    Ok(Running {
+        addresses,
+        engine,
+        ended,
+        stop,
+        tasks,
+        health,
+    })
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| ServeError::Listen { address, source })
+}
+
+/// Registers what the configuration names, and learns what there is. Returns the id of the first namespace, by which
+/// the server is known.
+async fn prepare(config: &Config, engine: &Engine) -> Result<String, ServeError> {
+    for name in &config.namespaces {
+        let info = NamespaceInfo {
+            id: String::new(),
+            description: String::new(),
+            owner_email: String::new(),
+            data: std::collections::BTreeMap::new(),
+            retention: config.retention,
+            deprecated: false,
+            search_attributes: config.search_attributes.clone(),
+            created: Timestamp::EPOCH,
+        };
+        let failed = |why| ServeError::Namespace {
+            namespace: name.clone(),
+            why,
+        };
+        let register = NamespaceAction::Register(Box::new(info));
+        match registry_request(engine, name, register).await {
+            Ok(()) => {}
+            Err(Rejection::NamespaceExists(_)) => {
+                let add = NamespaceAction::AddSearchAttributes(config.search_attributes.clone());
+                registry_request(engine, name, add).await.map_err(failed)?;
+            }
+            Err(why) => return Err(failed(why)),
+        }
+    }
+    let unread = |why| ServeError::Namespace {
+        namespace: String::new(),
+        why,
+    };
+    let read = Ask::Shard(wire::read());
+    engine.ask(engine.reply_to(), read).await.map_err(unread)?;
+    let registry = engine.registry();
+    let first = registry.values().next();
+    Ok(first.map_or_else(String::new, |info| info.id.clone()))
+}
+
+async fn registry_request(
+    engine: &Engine,
+    name: &str,
+    action: NamespaceAction,
+) -> Result<(), Rejection> {
+    let request = Request::Namespace(NamespaceRequest {
+        name: Namespace::new(name),
+        action,
+    });
+    let asked = engine.ask(engine.reply_to(), Ask::Shard(request));
+    asked.await.map(drop)
+}
+
+async fn routes(frontend: &Frontend, skips: bool) -> Result<(HealthReporter, Routes), ServeError> {
+    let (reporter, health) = tonic_health::server::health_reporter();
+    reporter
+        .set_serving::<WorkflowServiceServer<Frontend>>()
+        .await;
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    let workflow = WorkflowServiceServer::new(frontend.clone())
+        .accept_compressed(CompressionEncoding::Gzip)
+        .send_compressed(CompressionEncoding::Gzip)
+        .max_decoding_message_size(MAX_MESSAGE_BYTES)
+        .max_encoding_message_size(usize::MAX);
+    let operator = OperatorServiceServer::new(frontend.clone())
+        .accept_compressed(CompressionEncoding::Gzip)
+        .max_decoding_message_size(MAX_MESSAGE_BYTES);
+    let mut routes = Routes::new(workflow)
+        .add_service(operator)
+        .add_service(health)
+        .add_service(reflection().build_v1()?)
+        .add_service(reflection().build_v1alpha()?);
+    if skips {
+        let clock =
+            TestServiceServer::new(frontend.clone()).accept_compressed(CompressionEncoding::Gzip);
+        routes = routes.add_service(clock);
+    }
+    Ok((reporter, routes.prepare()))
+}
+
+impl Running {
+    /// Where it listens.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Waits until the machines die, which they do only of a bug or when no shard can be had; never returns otherwise.
+    pub async fn died(&mut self) {
+        (&mut self.ended).await.unwrap_or_default();
+    }
+
+    /// Ends in good order: no new calls, long polls end with nothing, what was taken becomes durable.
+    pub async fn stop(mut self) {
+        self.health
+            .set_not_serving::<WorkflowServiceServer<Frontend>>()
+            .await;
+        self.engine.post(engine::Post::Drain);
+        self.stop.send(true).unwrap_or_default();
+        let calls = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(GRACE, calls).await.is_err() {
+            tracing::warn!("some calls did not end in time");
+            self.tasks.abort_all();
+        }
+        self.engine.post(engine::Post::Stop);
+        self.ended.await.unwrap_or_default();
+    }
+}

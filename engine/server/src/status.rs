@@ -1,0 +1,90 @@
+//! What a caller is told instead of an answer: one gRPC status for each rejection, with Temporal's details.
+// temporal: api-go serviceerror, and `temporal.api.errordetails.v1`.
+
+use bytes::Bytes;
+use prost::{Message, Name};
+use prost_types::Any;
+use steadfast_core::Rejection;
+use steadfast_proto::temporal::api::enums::v1::{ResourceExhaustedCause, ResourceExhaustedScope};
+use steadfast_proto::{
+    google::rpc,
+    temporal::api::errordetails::v1::{
+        NamespaceAlreadyExistsFailure, NamespaceNotFoundFailure, NotFoundFailure,
+        PermissionDeniedFailure, QueryFailedFailure, ResourceExhaustedFailure,
+        WorkflowExecutionAlreadyStartedFailure, WorkflowNotReadyFailure,
+    },
+};
+use tonic::{Code, Status};
+
+/// The status that a rejection is on the wire.
+pub(crate) fn status(rejection: Rejection) -> Status {
+    let message = rejection.to_string();
+    match rejection {
+        Rejection::InvalidArgument(_) => Status::invalid_argument(message),
+        Rejection::NotFound(_) => with(Code::NotFound, message, &NotFoundFailure::default()),
+        Rejection::AlreadyStarted {
+            start_request_id,
+            run_id,
+            ..
+        } => with(
+            Code::AlreadyExists,
+            message,
+            &WorkflowExecutionAlreadyStartedFailure {
+                start_request_id,
+                run_id: run_id.into(),
+                ..WorkflowExecutionAlreadyStartedFailure::default()
+            },
+        ),
+        Rejection::FailedPrecondition(_) => Status::failed_precondition(message),
+        Rejection::NotReady(_) => with(
+            Code::FailedPrecondition,
+            message,
+            &WorkflowNotReadyFailure::default(),
+        ),
+        Rejection::ResourceExhausted(_) => with(
+            Code::ResourceExhausted,
+            message,
+            &ResourceExhaustedFailure {
+                cause: ResourceExhaustedCause::BusyWorkflow.into(),
+                scope: ResourceExhaustedScope::Namespace.into(),
+            },
+        ),
+        Rejection::Unavailable(_) => Status::unavailable(message),
+        Rejection::NamespaceNotFound(name) => with(
+            Code::NotFound,
+            message,
+            &NamespaceNotFoundFailure {
+                namespace: name.into(),
+            },
+        ),
+        Rejection::NamespaceExists(_) => with(
+            Code::AlreadyExists,
+            message,
+            &NamespaceAlreadyExistsFailure::default(),
+        ),
+        Rejection::PermissionDenied(_) => with(
+            Code::PermissionDenied,
+            message,
+            &PermissionDeniedFailure::default(),
+        ),
+        Rejection::QueryFailed { failure, .. } => with(
+            Code::InvalidArgument,
+            message,
+            &QueryFailedFailure {
+                failure: failure.map(|f| *f),
+            },
+        ),
+    }
+}
+
+fn with<M: Message + Name>(code: Code, message: String, detail: &M) -> Status {
+    let details = rpc::Status {
+        code: code.into(),
+        message: message.clone(),
+        details: vec![Any {
+            type_url: format!("type.googleapis.com/{}", M::full_name()),
+            value: detail.encode_to_vec(),
+        }],
+    };
+    Status::with_details(code, message, Bytes::from(details.encode_to_vec()))
+}
