@@ -81,6 +81,7 @@ fn scenarios(suite: Suite) -> Suite {
         "subscription_trial.toml",
         "batch_fulfillment.toml",
         "money_transfer.toml",
+        "standing_order.toml",
         "long_poller.toml",
         "patched_rollout.toml",
         "bad_deploy.toml",

@@ -351,12 +351,7 @@ impl Tx<'_> {
     }
 
     /// Begins the first run of a chain.
-    pub(crate) fn begin_chain(
-        &mut self,
-        request: &StartRequest,
-        run_id: RunId,
-        origin: Origin,
-    ) {
+    pub(crate) fn begin_chain(&mut self, request: &StartRequest, run_id: RunId, origin: Origin) {
         let (parent, schedule) = match origin {
             Origin::Client => (None, None),
             Origin::Parent(parent) => (Some(parent), None),

@@ -34,7 +34,8 @@ impl Schedule {
         let invalid = || format!("invalid CronSchedule \"{text}\"");
         let (zone, fields) = split_zone(text).ok_or_else(invalid)?;
         if let Some(every) = fields.strip_prefix("@every ") {
-            let every = go_duration(every.trim(), Days::Refused).filter(|d| *d >= Duration::from_secs(1));
+            let every =
+                go_duration(every.trim(), Days::Refused).filter(|d| *d >= Duration::from_secs(1));
             return every.map(|d| Some(Self::Every(d))).ok_or_else(invalid);
         }
         let fields = nickname(fields);

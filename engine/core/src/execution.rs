@@ -11,8 +11,8 @@ use steadfast_proto::temporal::api::history::v1::HistoryEvent;
 
 use crate::{
     activity::ActivityState,
-    history::HistoryState,
     deadline::sleeps_until,
+    history::HistoryState,
     ids::{EventId, ExecutionKey, RequestId, RunId},
     namespace::Registry,
     record::{Created, Entry, OutboxPut, Record},

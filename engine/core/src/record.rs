@@ -81,7 +81,10 @@ impl Record {
     /// Whether this changes a run, which must have been created before.
     #[must_use]
     pub fn is_of_run(&self) -> bool {
-        !matches!(self, Self::Created(_) | Self::Namespace(..) | Self::Schedule(_))
+        !matches!(
+            self,
+            Self::Created(_) | Self::Namespace(..) | Self::Schedule(_)
+        )
     }
 }
 

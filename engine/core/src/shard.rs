@@ -527,7 +527,9 @@ impl Shard {
     fn list(&self, list: &ListSchedules) -> Vec<String> {
         use std::ops::Bound;
         let after = schedule_key(list.namespace.as_str(), &list.after);
-        let keys = self.schedules.range((Bound::Excluded(after), Bound::Unbounded));
+        let keys = self
+            .schedules
+            .range((Bound::Excluded(after), Bound::Unbounded));
         keys.take_while(|key| key.namespace == list.namespace)
             .filter_map(schedule_id)
             .take(list.limit)
@@ -879,7 +881,12 @@ impl Step<'_> {
             let mut tx = self.open(loaded, run_id);
             tx.work_done(answer.number, &answer.result);
             tx.finish();
-        } else if loaded.execution.schedule.as_ref().is_some_and(|s| s.id == *run_id) {
+        } else if loaded
+            .execution
+            .schedule
+            .as_ref()
+            .is_some_and(|s| s.id == *run_id)
+        {
             self.schedule_answered(loaded, answer.number, &answer.result);
         }
     }

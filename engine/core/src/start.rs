@@ -49,7 +49,11 @@ pub(crate) fn judge(request: &StartRequest, execution: &Execution) -> Verdict {
     if let Some(run) = same {
         return Verdict::Same(run.run_id.clone());
     }
-    if execution.schedule.as_ref().is_some_and(|schedule| schedule.open) {
+    if execution
+        .schedule
+        .as_ref()
+        .is_some_and(|schedule| schedule.open)
+    {
         return Verdict::Refused(Rejection::AlreadyStarted {
             message: "the id is that of a schedule".to_owned(),
             start_request_id: String::new(),
@@ -97,12 +101,7 @@ fn failed(status: Status) -> bool {
 
 impl Tx<'_> {
     /// Starts a run, with the open one, if any, in hand; the new one is in hand afterwards.
-    pub(crate) fn start_run(
-        &mut self,
-        request: &StartRequest,
-        run_id: RunId,
-        origin: Origin,
-    ) {
+    pub(crate) fn start_run(&mut self, request: &StartRequest, run_id: RunId, origin: Origin) {
         if self.run.is_open() && self.run.history.next_event > EventId::FIRST {
             self.terminate_for(&run_id);
         }

@@ -33,8 +33,8 @@ pub use tally::{Tally, Violation};
 use self::{
     acknowledged::Acknowledged, conservation::Conservation, convergence::Convergence, facts::Fact,
     folds::Folds, history_grammar::HistoryGrammar, one_open_run::OneOpenRun, queries::Queries,
-    replay_equivalence::ReplayEquivalence, retries::Retries, saga::Saga,
-    schedules::Schedules, stale_tokens::StaleTokens, timers::Timers, undurable::Undurable,
+    replay_equivalence::ReplayEquivalence, retries::Retries, saga::Saga, schedules::Schedules,
+    stale_tokens::StaleTokens, timers::Timers, undurable::Undurable,
 };
 use crate::{
     cluster::{ledger::Ledger, observe::Observation},
@@ -79,7 +79,7 @@ impl Folded {
             }
             Fact::Record(record) => {
                 self.retries.record(at, run, high, record);
-                self.schedules.record(at, run, record);
+                self.schedules.record(at, run, high, record);
             }
         }
     }

@@ -26,8 +26,8 @@ pub struct Schedules {
     shard_count: u32,
     wall: BTreeMap<ShardId, Timestamp>,
     folded: BTreeMap<ExecutionKey, Execution>,
-    /// Schedules that the batch at hand has changed, as they were before.
-    touched: BTreeMap<ExecutionKey, Option<Box<Schedule>>>,
+    /// Schedules that the batch at hand has changed, as they were before, and the time of the batch.
+    touched: BTreeMap<ExecutionKey, (Option<Box<Schedule>>, Timestamp)>,
     planned: BTreeMap<Start, Planned>,
     /// Times of their own that schedules have sent off.
     sent: BTreeSet<(RunKey, Timestamp)>,
@@ -77,23 +77,29 @@ impl Schedules {
     }
 
     /// Something beside a history has changed.
-    pub fn record(&mut self, at: Time, run: &RunKey, record: &Record) {
+    pub fn record(&mut self, at: Time, run: &RunKey, high: Timestamp, record: &Record) {
         match record {
             Record::Scheduled(by) => {
                 let ScheduledBy { schedule, number } = (**by).clone();
                 self.marks.insert(run.clone(), (schedule, number));
             }
-            Record::Schedule(change) => self.schedule_changes(at, run, change),
+            Record::Schedule(change) => self.schedule_changes(at, run, high, change),
             _ => {}
         }
     }
 
-    fn schedule_changes(&mut self, at: Time, incarnation: &RunKey, change: &ScheduleRecord) {
+    fn schedule_changes(
+        &mut self,
+        at: Time,
+        incarnation: &RunKey,
+        high: Timestamp,
+        change: &ScheduleRecord,
+    ) {
         let key = &incarnation.execution;
         let execution = self.folded.entry(key.clone()).or_default();
         self.touched
             .entry(key.clone())
-            .or_insert_with(|| execution.schedule.clone());
+            .or_insert_with(|| (execution.schedule.clone(), high));
         execution.apply(&Entry {
             key: key.clone(),
             run_id: incarnation.run_id.clone(),
@@ -156,21 +162,28 @@ impl Schedules {
 
     /// A batch is complete.
     pub fn batch_ended(&mut self, at: Time) {
-        for (key, before) in std::mem::take(&mut self.touched) {
+        for (key, (before, high)) in std::mem::take(&mut self.touched) {
             let after = self.folded.get(&key).and_then(|e| e.schedule.clone());
             let (Some(before), Some(after)) = (before, after) else {
                 continue;
             };
             let goes_on = before.open && after.open && before.id == after.id;
             if goes_on && before.definition == after.definition {
-                self.times_are_kept(at, &key, &before, &after);
+                self.times_are_kept(at, &key, high, &before, &after);
             }
         }
     }
 
     /// Every time that has passed, and every one that waited, is somewhere.
-    fn times_are_kept(&mut self, at: Time, key: &ExecutionKey, before: &Schedule, after: &Schedule) {
-        let (late, passed) = self.passed(key, before, after);
+    fn times_are_kept(
+        &mut self,
+        at: Time,
+        key: &ExecutionKey,
+        high: Timestamp,
+        before: &Schedule,
+        after: &Schedule,
+    ) {
+        let (late, passed) = passed(key, high, before, after);
         let missed = after.progress.missed_catchup_window - before.progress.missed_catchup_window;
         let name = named(key);
         self.tally.check(at, missed == late, || {
@@ -200,36 +213,19 @@ impl Schedules {
         );
         let explained = lost <= skipped + dropped || replaces || !can_act(after);
         self.tally.check(at, explained, || {
-            format!("{name} has lost {lost} times and counts {} of them", skipped + dropped)
+            format!(
+                "{name} has lost {lost} times and counts {} of them",
+                skipped + dropped
+            )
         });
         let busy = [before, after].iter().any(|s| !s.running.is_empty())
-            || after.outbox.values().any(|put| put.work.starts_for_schedule());
+            || after
+                .outbox
+                .values()
+                .any(|put| put.work.starts_for_schedule());
         self.tally.check(at, skipped == 0 || busy, || {
             format!("{name} has skipped {skipped} starts, and nothing of it runs")
         });
-    }
-
-    /// The times that have passed: how many were too late, and the others.
-    fn passed(
-        &self,
-        key: &ExecutionKey,
-        before: &Schedule,
-        after: &Schedule,
-    ) -> (u64, Vec<Timestamp>) {
-        if !can_act(before) || after.progress.exhausted {
-            return (0, Vec::new());
-        }
-        let (from, until) = (before.progress.processed, after.progress.processed);
-        let seed = jitter_seed(key);
-        let times = before.spec.times(&seed, from, until, MOST_TIMES);
-        let times = times.unwrap_or_default().into_iter().map(|next| next.actual);
-        let updated = before.progress.updated;
-        let times = times.filter(|time| updated.is_none_or(|updated| updated <= *time));
-        let high = self.highest(key);
-        let window = before.definition.policies.catchup_window;
-        let (late, timely): (Vec<_>, Vec<_>) =
-            times.partition(|time| high.since(*time) > window);
-        (late.len() as u64, timely)
     }
 
     fn highest(&self, key: &ExecutionKey) -> Timestamp {
@@ -260,6 +256,30 @@ impl Schedules {
     }
 }
 
+/// The times that have passed: how many were too late, and the others.
+fn passed(
+    key: &ExecutionKey,
+    high: Timestamp,
+    before: &Schedule,
+    after: &Schedule,
+) -> (u64, Vec<Timestamp>) {
+    if !can_act(before) || after.progress.exhausted {
+        return (0, Vec::new());
+    }
+    let (from, until) = (before.progress.processed, after.progress.processed);
+    let seed = jitter_seed(key);
+    let times = before.spec.times(&seed, from, until, MOST_TIMES);
+    let times = times
+        .unwrap_or_default()
+        .into_iter()
+        .map(|next| next.actual);
+    let updated = before.progress.updated;
+    let times = times.filter(|time| updated.is_none_or(|updated| updated <= *time));
+    let window = before.definition.policies.catchup_window;
+    let (late, timely): (Vec<_>, Vec<_>) = times.partition(|time| high.since(*time) > window);
+    (late.len() as u64, timely)
+}
+
 /// Times of the schedule's own that wait.
 fn waiting(schedule: &Schedule) -> impl Iterator<Item = Timestamp> {
     let own = schedule.buffer.iter().filter(|start| !start.manual);
@@ -278,9 +298,7 @@ fn goes_on(attributes: &Attributes) -> bool {
         Attributes::WorkflowExecutionCompletedEventAttributes(a) => {
             !a.new_execution_run_id.is_empty()
         }
-        Attributes::WorkflowExecutionFailedEventAttributes(a) => {
-            !a.new_execution_run_id.is_empty()
-        }
+        Attributes::WorkflowExecutionFailedEventAttributes(a) => !a.new_execution_run_id.is_empty(),
         Attributes::WorkflowExecutionTimedOutEventAttributes(a) => {
             !a.new_execution_run_id.is_empty()
         }

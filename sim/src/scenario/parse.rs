@@ -549,7 +549,9 @@ impl Parser<'_, '_> {
         known: &[Known],
     ) -> Option<OperationKind> {
         let name = table.need(self.log, "schedule");
-        let name = name.and_then(|item| item.string(self.log)).map(str::to_owned);
+        let name = name
+            .and_then(|item| item.string(self.log))
+            .map(str::to_owned);
         let workflow = if schedule::has_plan(kind) {
             let item = table.need(self.log, "workflow");
             item.and_then(|item| self.target(item, kind, known))

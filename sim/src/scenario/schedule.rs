@@ -146,7 +146,9 @@ pub(super) fn step(
         "schedule-unpause" => ScheduleStep::Unpause,
         "schedule-trigger" => ScheduleStep::Trigger(overlap(table, log)),
         "schedule-backfill" => ScheduleStep::Backfill {
-            from: table.need(log, "from").and_then(|item| item.duration(log))?,
+            from: table
+                .need(log, "from")
+                .and_then(|item| item.duration(log))?,
             until: table.duration(log, "until").unwrap_or_default(),
             overlap: overlap(table, log),
         },
@@ -158,11 +160,7 @@ fn overlap(table: &mut Table<'_>, log: &mut Log) -> Overlap {
     table.word(log, "overlap", &OVERLAPS).unwrap_or_default()
 }
 
-fn plan(
-    table: &mut Table<'_>,
-    log: &mut Log,
-    workflow: Option<Target>,
-) -> Option<SchedulePlan> {
+fn plan(table: &mut Table<'_>, log: &mut Log, workflow: Option<Target>) -> Option<SchedulePlan> {
     let (cron, every) = (table.take("cron"), table.take("every"));
     let times = match (cron, every) {
         (Some(cron), None) => cron.string(log).map(|text| Times::Cron(text.to_owned())),

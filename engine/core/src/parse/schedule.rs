@@ -6,9 +6,7 @@ use std::time::Duration;
 use prost::Message as _;
 use steadfast_proto::temporal::api::{
     enums::v1::{ScheduleOverlapPolicy, WorkflowIdReusePolicy},
-    schedule::v1::{
-        Schedule, SchedulePatch, SchedulePolicies, ScheduleState, schedule_action,
-    },
+    schedule::v1::{Schedule, SchedulePatch, SchedulePolicies, ScheduleState, schedule_action},
     workflow::v1::NewWorkflowExecutionInfo,
     workflowservice::v1::{
         CreateScheduleRequest, DeleteScheduleRequest, DescribeScheduleRequest,

@@ -149,7 +149,10 @@ mod tests {
         assert_eq!(line, "all [1] one [2] wait [3] skipped 1 ask None");
         let asked = [Some(AllowAll), Some(TerminateOther), Some(CancelOther)];
         let line = decided(&asked, true, Overlap::Skip, 10);
-        assert_eq!(line, "all [] one [] wait [2,3] skipped 0 ask Some(Terminate)");
+        assert_eq!(
+            line,
+            "all [] one [] wait [2,3] skipped 0 ask Some(Terminate)"
+        );
     }
 
     #[test]

@@ -60,7 +60,11 @@ impl Calendar {
         Self {
             zone: zone.clone(),
             // No ranges are every year.
-            years: if spec.year.is_empty() { u128::MAX } else { years },
+            years: if spec.year.is_empty() {
+                u128::MAX
+            } else {
+                years
+            },
             months: Bits::of(&spec.month),
             days_of_month: Bits::of(&spec.day_of_month),
             days_of_week: Bits::of(&spec.day_of_week),
@@ -180,7 +184,9 @@ impl Calendar {
             }
         }
         while !self.days_of_month.has(at.day)
-            || !self.days_of_week.has(self.zone.local(self.moment(at)).weekday)
+            || !self
+                .days_of_week
+                .has(self.zone.local(self.moment(at)).weekday)
         {
             effort.spend(1)?;
             *at = Cursor::begin(at.year, at.month, at.day + 1, 0);

@@ -129,9 +129,9 @@ impl Field {
             return Ok((min, max));
         }
         let Some((from, to)) = text.split_once('-') else {
-            let start = self.value(text, min).ok_or_else(|| {
-                format!("{name} is not in range [{min}-{max}]")
-            })?;
+            let start = self
+                .value(text, min)
+                .ok_or_else(|| format!("{name} is not in range [{min}-{max}]"))?;
             return Ok((start, if has_step { max } else { start }));
         };
         if to.contains('-') {
@@ -140,9 +140,9 @@ impl Field {
         let start = self
             .value(from, min)
             .ok_or_else(|| format!("{name} Start is not in range [{min}-{max}]"))?;
-        let end = self.value(to, start).ok_or_else(|| {
-            format!("{name} End is before Start or not in range [{min}-{max}]")
-        })?;
+        let end = self
+            .value(to, start)
+            .ok_or_else(|| format!("{name} End is before Start or not in range [{min}-{max}]"))?;
         Ok((start, end))
     }
 
@@ -250,19 +250,31 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_said() {
-        assert_eq!(refused(Field::Minute, "133"), "Minute is not in range [0-59]");
-        assert_eq!(refused(Field::Minute, "1,2,"), "Minute is not in range [0-59]");
+        assert_eq!(
+            refused(Field::Minute, "133"),
+            "Minute is not in range [0-59]"
+        );
+        assert_eq!(
+            refused(Field::Minute, "1,2,"),
+            "Minute is not in range [0-59]"
+        );
         let backwards = "Minute End is before Start or not in range [0-59]";
         assert_eq!(refused(Field::Minute, "18-13"), backwards);
         assert_eq!(refused(Field::Minute, "1,3,18-13"), backwards);
         assert_eq!(refused(Field::Hour, "2/3/5"), "Hour has too many slashes");
         assert_eq!(refused(Field::Hour, "2/"), "Hour missing step value");
         assert_eq!(refused(Field::Hour, "2/0"), "Hour has invalid Step");
-        assert_eq!(refused(Field::DayOfWeek, "1-5-7"), "DayOfWeek has too many dashes");
+        assert_eq!(
+            refused(Field::DayOfWeek, "1-5-7"),
+            "DayOfWeek has too many dashes"
+        );
         let backwards = "DayOfWeek End is before Start or not in range [0-7]";
         assert_eq!(refused(Field::DayOfWeek, "Fri-Tues"), backwards);
         assert_eq!(refused(Field::DayOfWeek, "monday-"), backwards);
-        assert_eq!(refused(Field::Year, "1999"), "Year is not in range [2000-2100]");
+        assert_eq!(
+            refused(Field::Year, "1999"),
+            "Year is not in range [2000-2100]"
+        );
     }
 
     #[test]

@@ -36,7 +36,11 @@ pub(super) fn describe(
         overlap_skipped: count(progress.overlap_skipped),
         buffer_dropped: count(progress.buffer_dropped),
         buffer_size: count(schedule.buffer.len() as u64),
-        running_workflows: schedule.running.iter().map(|r| execution(r.workflow_id.as_str(), r.first_run.as_str())).collect(),
+        running_workflows: schedule
+            .running
+            .iter()
+            .map(|r| execution(r.workflow_id.as_str(), r.first_run.as_str()))
+            .collect(),
         recent_actions: schedule.recent.iter().map(result).collect(),
         future_action_times: future(key, schedule, now, FUTURE_SCHEDULE_ACTIONS),
         create_time: Some(progress.created.to_proto()),
@@ -47,7 +51,10 @@ pub(super) fn describe(
     DescribeScheduleResponse {
         schedule: Some(as_wire(schedule)),
         info: Some(info),
-        memo: attributes.memo.map(|m| m.0).filter(|m| !m.fields.is_empty()),
+        memo: attributes
+            .memo
+            .map(|m| m.0)
+            .filter(|m| !m.fields.is_empty()),
         search_attributes: attributes
             .search_attributes
             .map(|s| s.0)
@@ -64,13 +71,20 @@ pub fn conflict_token(token: u64) -> bytes::Bytes {
 
 /// What a list shows of a schedule that is there.
 // temporal: service/worker/scheduler/workflow.go getListInfo.
-pub(super) fn list_entry(key: &ExecutionKey, schedule: &Schedule, now: Timestamp) -> ScheduleListEntry {
+pub(super) fn list_entry(
+    key: &ExecutionKey,
+    schedule: &Schedule,
+    now: Timestamp,
+) -> ScheduleListEntry {
     let mut spec = shown_spec(schedule);
     spec.timezone_data.clear();
     spec.structured_calendar.truncate(LISTED_SPEC_PARTS);
     spec.exclude_structured_calendar.truncate(LISTED_SPEC_PARTS);
     spec.interval.truncate(LISTED_SPEC_PARTS);
-    let hidden = schedule.recent.len().saturating_sub(LISTED_SCHEDULE_ACTIONS);
+    let hidden = schedule
+        .recent
+        .len()
+        .saturating_sub(LISTED_SCHEDULE_ACTIONS);
     let workflow = action::of(&schedule.definition);
     ScheduleListEntry {
         schedule_id: schedule_id(key).unwrap_or_default().to_owned(),

@@ -26,9 +26,7 @@ use super::{
     info,
     request::{CreateSchedule, Patch, ScheduleAction, ScheduleReply, UpdateSchedule},
     spec::{Effort, NextTime, TooMuch},
-    state::{
-        Action, Asked, Backfill, Last, Running, Schedule, ScheduleRecord, Start, schedule_id,
-    },
+    state::{Action, Asked, Backfill, Last, Running, Schedule, ScheduleRecord, Start, schedule_id},
 };
 use crate::{
     effect::{Rejection, Reply, ReplyTo},
@@ -74,7 +72,10 @@ impl Step<'_> {
             | ScheduleAction::MatchingTimes { .. }
             | ScheduleAction::Delete => self.for_open_schedule(loaded, action),
         };
-        self.reply(reply_to, answer.map(|reply| Reply::Schedule(Box::new(reply))));
+        self.reply(
+            reply_to,
+            answer.map(|reply| Reply::Schedule(Box::new(reply))),
+        );
     }
 
     // temporal: service/frontend/workflow_handler.go createScheduleWorkflow.
@@ -87,7 +88,9 @@ impl Step<'_> {
         if known.is_some_and(|known| known.request_id == create.request_id) {
             return Ok(ScheduleReply::Created(1));
         }
-        let id = schedule_id(self.key).expect("parsed as a schedule's").to_owned();
+        let id = schedule_id(self.key)
+            .expect("parsed as a schedule's")
+            .to_owned();
         if known.is_some_and(|known| known.open) || loaded.execution.current.is_some() {
             return Err(Rejection::AlreadyStarted {
                 message: format!("schedule {id:?} is already registered"),
@@ -286,17 +289,27 @@ fn changes(before: &Schedule, after: &Schedule) -> Vec<ScheduleRecord> {
     put(before.attributes != after.attributes, &|| {
         R::Attributes(Box::new(after.attributes.clone()))
     });
-    put(before.switch != after.switch, &|| R::Switch(after.switch.clone()));
+    put(before.switch != after.switch, &|| {
+        R::Switch(after.switch.clone())
+    });
     put(before.progress != after.progress, &|| {
         R::Progress(Box::new(after.progress.clone()))
     });
-    put(before.buffer != after.buffer, &|| R::Buffer(after.buffer.clone()));
+    put(before.buffer != after.buffer, &|| {
+        R::Buffer(after.buffer.clone())
+    });
     put(before.backfills != after.backfills, &|| {
         R::Backfills(after.backfills.clone())
     });
-    put(before.running != after.running, &|| R::Running(after.running.clone()));
-    put(before.recent != after.recent, &|| R::Recent(after.recent.clone()));
-    put(before.last != after.last, &|| R::Last(Box::new(after.last.clone())));
+    put(before.running != after.running, &|| {
+        R::Running(after.running.clone())
+    });
+    put(before.recent != after.recent, &|| {
+        R::Recent(after.recent.clone())
+    });
+    put(before.last != after.last, &|| {
+        R::Last(Box::new(after.last.clone()))
+    });
     if before.requests != after.requests {
         // At most one request a step.
         records.extend(after.requests.back().cloned().map(R::Request));
@@ -321,12 +334,15 @@ pub(crate) fn wakes_at(
     }
     let next = schedule
         .can_act()
-        .then(|| schedule.next_time(key, &mut Effort::STEP.clone()).ok().flatten())
+        .then(|| {
+            schedule
+                .next_time(key, &mut Effort::STEP.clone())
+                .ok()
+                .flatten()
+        })
         .flatten()
         .map(|next| next.actual);
-    let more = schedule
-        .can_make_up()
-        .then(|| now.plus(BACKFILL_PAUSE));
+    let more = schedule.can_make_up().then(|| now.plus(BACKFILL_PAUSE));
     next.into_iter()
         .chain(more)
         .chain(schedule.expires(next))
@@ -736,9 +752,9 @@ impl Machine<'_> {
                 format!("paused due to workflow failure: {id}: {message}")
             }
             ChildOutcome::TimedOut(_) => format!("paused due to workflow timeout: {id}"),
-            ChildOutcome::Completed(_)
-            | ChildOutcome::Canceled(_)
-            | ChildOutcome::Terminated => return,
+            ChildOutcome::Completed(_) | ChildOutcome::Canceled(_) | ChildOutcome::Terminated => {
+                return;
+            }
         };
         self.schedule.switch.notes = notes;
         self.schedule.switch.paused = true;

@@ -32,8 +32,8 @@ pub use info::conflict_token;
 pub use machine::jitter_seed;
 pub(crate) use machine::wakes_at;
 pub use request::{
-    BackfillRange, CreateSchedule, ListSchedules, Patch, ScheduleAction, ScheduleReply, ScheduleRequest, Trigger,
-    UpdateSchedule,
+    BackfillRange, CreateSchedule, ListSchedules, Patch, ScheduleAction, ScheduleReply,
+    ScheduleRequest, Trigger, UpdateSchedule,
 };
 pub use state::{
     Action, Asked, Attributes, Backfill, Definition, Last, Overlap, Policies, Progress, Running,

@@ -181,7 +181,10 @@ impl Spec {
         for (every, phase) in &self.intervals {
             effort.spend(1)?;
             let ticks = (after - phase) / every + 1;
-            if let Some(time) = ticks.checked_mul(*every).and_then(|t| t.checked_add(*phase)) {
+            if let Some(time) = ticks
+                .checked_mul(*every)
+                .and_then(|t| t.checked_add(*phase))
+            {
                 offer(time);
             }
         }

@@ -364,6 +364,8 @@ impl Schedule {
 
     /// Whether a start has been sent off and has no answer yet.
     pub(crate) fn is_starting(&self) -> bool {
-        self.outbox.values().any(|put| put.work.starts_for_schedule())
+        self.outbox
+            .values()
+            .any(|put| put.work.starts_for_schedule())
     }
 }

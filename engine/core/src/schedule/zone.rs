@@ -86,7 +86,15 @@ impl Zone {
     /// A time that a change of the clocks leaves out is read with the offset before the change, which makes it an
     /// hour earlier; of a time that comes twice this is the first.
     // temporal: Go's time.Date, which schedules lean on.
-    pub(crate) fn at(&self, year: i32, month: u32, day: u32, hour: u32, minute: u32, s: u32) -> i64 {
+    pub(crate) fn at(
+        &self,
+        year: i32,
+        month: u32,
+        day: u32,
+        hour: u32,
+        minute: u32,
+        s: u32,
+    ) -> i64 {
         let days = NaiveDate::from_ymd_opt(year, month, day).map_or(0, days_of);
         let shown = days * DAY + i64::from(hour) * 3_600 + i64::from(minute) * 60 + i64::from(s);
         match self.offset(shown) {

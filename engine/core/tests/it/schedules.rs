@@ -27,11 +27,7 @@ use steadfast_proto::temporal::api::{
 
 use crate::script::{Words, duration, queue};
 
-pub(crate) fn request(
-    verb: &str,
-    words: &Words<'_>,
-    now: Timestamp,
-) -> Result<Request, Rejection> {
+pub(crate) fn request(verb: &str, words: &Words<'_>, now: Timestamp) -> Result<Request, Rejection> {
     let schedule_id = words.at(1).to_owned();
     let namespace = "default".to_owned();
     let option = |key: &str, default: &str| words.options.get(key).unwrap_or(&default).to_string();
@@ -49,10 +45,13 @@ pub(crate) fn request(
             namespace,
             schedule_id,
             schedule: Some(schedule(words)),
-            conflict_token: words.options.get("token").map_or_else(Default::default, |token| {
-                let token: u64 = token.parse().expect("a number");
-                token.to_be_bytes().to_vec().into()
-            }),
+            conflict_token: words
+                .options
+                .get("token")
+                .map_or_else(Default::default, |token| {
+                    let token: u64 = token.parse().expect("a number");
+                    token.to_be_bytes().to_vec().into()
+                }),
             request_id,
             ..Default::default()
         }),
@@ -192,7 +191,12 @@ fn schedule(words: &Words<'_>) -> Schedule {
 fn clock(time: Option<&WireTime>) -> String {
     let time = time.copied().unwrap_or_default();
     let second = time.seconds.rem_euclid(86_400);
-    let mut text = format!("{:02}:{:02}:{:02}", second / 3600, second / 60 % 60, second % 60);
+    let mut text = format!(
+        "{:02}:{:02}:{:02}",
+        second / 3600,
+        second / 60 % 60,
+        second % 60
+    );
     if time.nanos > 0 {
         write!(text, ".{:03}", time.nanos / 1_000_000).expect("a string");
     }
@@ -206,7 +210,9 @@ pub(crate) fn describe(reply: &ScheduleReply) -> String {
         ScheduleReply::Entry(entry) => format!("{} is there", entry.schedule_id),
         ScheduleReply::Ids(ids) => format!("schedules {}", ids.join(" ")),
         ScheduleReply::Times(times) => {
-            let times = times.iter().map(|next| clock(Some(&next.actual.to_proto())));
+            let times = times
+                .iter()
+                .map(|next| clock(Some(&next.actual.to_proto())));
             format!("times {}", times.collect::<Vec<_>>().join(" "))
         }
         ScheduleReply::Described(described) => all_about(described),
@@ -225,7 +231,10 @@ fn all_about(described: &service::DescribeScheduleResponse) -> String {
         info.buffer_dropped,
         info.buffer_size,
     );
-    let ids = info.running_workflows.iter().map(|w| w.workflow_id.as_str());
+    let ids = info
+        .running_workflows
+        .iter()
+        .map(|w| w.workflow_id.as_str());
     let running = ids.collect::<Vec<_>>().join(" ");
     let recent = info.recent_actions.iter().map(|action| {
         format!(
@@ -235,7 +244,11 @@ fn all_about(described: &service::DescribeScheduleResponse) -> String {
             action.start_workflow_status()
         )
     });
-    let next = info.future_action_times.iter().take(3).map(|time| clock(Some(time)));
+    let next = info
+        .future_action_times
+        .iter()
+        .take(3)
+        .map(|time| clock(Some(time)));
     write!(text, "\n    running [{running}]").expect("a string");
     for line in recent {
         write!(text, "\n    {line}").expect("a string");

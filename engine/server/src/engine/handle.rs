@@ -9,8 +9,7 @@ use std::sync::{
 use bytes::Bytes;
 use steadfast_core::{
     MatchingInput, Registry, Rejection, Reply, ReplyTo, Request, Timestamp,
-    namespace::SYSTEM_NAMESPACE,
-    schedule::ListSchedules,
+    namespace::SYSTEM_NAMESPACE, schedule::ListSchedules,
 };
 use tokio::sync::oneshot;
 

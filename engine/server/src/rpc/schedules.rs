@@ -1,8 +1,7 @@
 //! Those who look after schedules.
 
 use steadfast_core::{
-    Namespace, Reply, Request as CoreRequest,
-    parse,
+    Namespace, Reply, Request as CoreRequest, parse,
     schedule::{ListSchedules, ScheduleReply, conflict_token},
 };
 use steadfast_proto::temporal::api::{
@@ -137,7 +136,10 @@ impl Frontend {
 
     /// What a list shows; nothing of a schedule that has gone meanwhile.
     async fn schedule_entry(&self, namespace: &str, id: &str) -> Called<Option<ScheduleListEntry>> {
-        match self.ask_schedule(parse::schedule_entry(namespace, id)).await {
+        match self
+            .ask_schedule(parse::schedule_entry(namespace, id))
+            .await
+        {
             Ok(ScheduleReply::Entry(entry)) => Ok(Some(*entry)),
             Ok(_) => Err(unexpected()),
             Err(gone) if gone.code() == Code::NotFound => Ok(None),

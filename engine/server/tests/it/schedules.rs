@@ -84,7 +84,11 @@ async fn a_schedule_is_triggered_and_hears_of_the_end() {
         trigger_immediately: Some(TriggerImmediatelyRequest::default()),
         ..SchedulePatch::default()
     };
-    client.0.patch_schedule(patch("nightly", trigger)).await.unwrap();
+    client
+        .0
+        .patch_schedule(patch("nightly", trigger))
+        .await
+        .unwrap();
     let task = client.workflow_task().await;
     let id = task.workflow_execution.clone().unwrap().workflow_id;
     assert!(id.starts_with("job-20"), "{id}");
@@ -129,8 +133,17 @@ async fn schedules_are_listed_counted_and_deleted() {
         maximum_page_size: 2,
         ..ListSchedulesRequest::default()
     };
-    let page = client.0.list_schedules(list.clone()).await.unwrap().into_inner();
-    let ids: Vec<_> = page.schedules.iter().map(|s| s.schedule_id.as_str()).collect();
+    let page = client
+        .0
+        .list_schedules(list.clone())
+        .await
+        .unwrap()
+        .into_inner();
+    let ids: Vec<_> = page
+        .schedules
+        .iter()
+        .map(|s| s.schedule_id.as_str())
+        .collect();
     assert_eq!(ids, ["a", "b"]);
     let info = page.schedules[1].info.as_ref().unwrap();
     assert!(info.paused);
@@ -157,7 +170,10 @@ async fn schedules_are_listed_counted_and_deleted() {
         schedule_id: "c".to_owned(),
     };
     let gone = client.0.describe_schedule(gone).await.unwrap_err();
-    assert_eq!((gone.code(), gone.message()), (Code::NotFound, "schedule not found"));
+    assert_eq!(
+        (gone.code(), gone.message()),
+        (Code::NotFound, "schedule not found")
+    );
 }
 
 #[tokio::test]
@@ -172,7 +188,16 @@ async fn times_of_a_schedule_are_listed() {
         start_time: time(0),
         end_time: time(3 * 86_400),
     };
-    let times = client.0.list_schedule_matching_times(request).await.unwrap();
-    let times: Vec<_> = times.into_inner().start_time.iter().map(|t| t.seconds).collect();
+    let times = client
+        .0
+        .list_schedule_matching_times(request)
+        .await
+        .unwrap();
+    let times: Vec<_> = times
+        .into_inner()
+        .start_time
+        .iter()
+        .map(|t| t.seconds)
+        .collect();
     assert_eq!(times, [86_400, 2 * 86_400, 3 * 86_400]);
 }

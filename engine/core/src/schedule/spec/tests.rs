@@ -10,9 +10,8 @@ const HOUR: u64 = 3_600;
 fn utc(text: &str) -> Timestamp {
     let (date, time) = text.split_once(' ').unwrap();
     let (time, fraction) = time.split_once('.').unwrap_or((time, "0"));
-    let numbers = |text: &str, by: char| -> Vec<u32> {
-        text.split(by).map(|n| n.parse().unwrap()).collect()
-    };
+    let numbers =
+        |text: &str, by: char| -> Vec<u32> { text.split(by).map(|n| n.parse().unwrap()).collect() };
     let (date, time) = (numbers(date, '-'), numbers(time, ':'));
     let year = i32::try_from(date[0]).unwrap();
     let seconds = Zone::Utc.at(year, date[1], date[2], time[0], time[1], time[2]);
@@ -87,7 +86,11 @@ fn text_becomes_ranges() {
     };
     let canonical_spec = canonical(&spec).unwrap();
     assert_eq!(canonical_spec, expected);
-    assert_eq!(canonical(&canonical_spec).unwrap(), expected, "once is enough");
+    assert_eq!(
+        canonical(&canonical_spec).unwrap(),
+        expected,
+        "once is enough"
+    );
     let mut cleaned = expected;
     clean(&mut cleaned);
     assert_eq!(cleaned.structured_calendar[0].hour[1].end, 7);
@@ -211,7 +214,11 @@ fn intervals_count_from_the_epoch() {
     };
     assert_eq!(
         sequence(&spec, "", "2022-03-23 12:53:02.000000009", 3),
-        all(["2022-03-23 13:30:00", "2022-03-23 15:00:00", "2022-03-23 16:30:00"])
+        all([
+            "2022-03-23 13:30:00",
+            "2022-03-23 15:00:00",
+            "2022-03-23 16:30:00"
+        ])
     );
     let phased = ScheduleSpec {
         interval: vec![every(90 * 60, 5 * 60 + 44), every(157 * 60, 22 * 60 + 11)],
@@ -485,9 +492,8 @@ fn calendar_text() -> impl Strategy<Value = String> {
         "Europe/London",
         "Australia/Lord_Howe",
     ]);
-    (zone, field(59), field(59), field(23), field(6)).prop_map(|(zone, s, m, h, dow)| {
-        format!("TZ={zone} {s} {m} {h} * * {dow} *")
-    })
+    (zone, field(59), field(59), field(23), field(6))
+        .prop_map(|(zone, s, m, h, dow)| format!("TZ={zone} {s} {m} {h} * * {dow} *"))
 }
 
 proptest! {
