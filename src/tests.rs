@@ -82,6 +82,7 @@ fn engine(_: &Suite, scenario: &Scenario, choices: Choices, options: Options) ->
         coverage,
         ladder: world.ladder().clone(),
         trace: Vec::new(),
+        nodes: Vec::new(),
         choices: options.record.then(|| ChoiceLog {
             seed,
             ..ChoiceLog::default()
@@ -114,6 +115,11 @@ fn suite(names: &[&str]) -> Suite {
     })
 }
 
+#[expect(
+    unreachable_pub,
+    clippy::unused_async,
+    reason = "what the official macros want"
+)]
 mod empty {
     use temporalio_workflow::{WorkflowContext, WorkflowResult, workflow, workflow_methods};
 

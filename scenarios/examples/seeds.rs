@@ -1,4 +1,5 @@
-//! Runs seeds of a shipped scenario and says what came of them: `seeds NAME FIRST COUNT [trace|twice]`.
+//! Runs seeds of a shipped scenario and says what came of them: `seeds NAME FIRST COUNT [trace|twice]`, or
+//! `seeds sabotage MOST [NAME]`.
 #![expect(clippy::print_stdout, reason = "a tool for people")]
 
 use std::collections::BTreeMap;
@@ -24,7 +25,7 @@ fn main() {
     let mode = arguments.get(3).map_or("", String::as_str);
     let suite = steadfast_scenarios::suite();
     if name == "sabotage" {
-        return scoreboard(&suite, number(1, 300));
+        return scoreboard(&suite, number(1, 300), mode_of(&arguments));
     }
     let file = format!("{name}.toml");
     let source = suite.scenarios().iter().find(|source| source.file == file);
@@ -88,9 +89,17 @@ fn main() {
     println!("runs {runs:?}");
 }
 
+/// The one planted bug that is wanted; all if it is empty.
+fn mode_of(arguments: &[String]) -> &str {
+    arguments.get(2).map_or("", String::as_str)
+}
+
 /// Plants every bug in turn and says after how many seeds it was caught, and by whom.
-fn scoreboard(suite: &steadfast_sim::suite::Suite, most: u64) {
+fn scoreboard(suite: &steadfast_sim::suite::Suite, most: u64, name: &str) {
     for sabotage in suite.sabotages() {
+        if !sabotage.name.contains(name) {
+            continue;
+        }
         let planted = suite.sabotaged(sabotage);
         let file = format!("{}.toml", sabotage.scenario);
         let source = suite.scenarios().iter().find(|source| source.file == file);

@@ -24,10 +24,12 @@ use crate::workflows::{
     bad_deploy,
     batch_fulfillment::BatchFulfillment,
     feature_tour::FeatureTour,
+    instant_transfer::InstantTransfer,
     long_poller::LongPoller,
     money_transfer::MoneyTransfer,
     order_fulfillment::{OrderFulfillment, OrderStatus},
     patched_rollout,
+    shopping_cart::ShoppingCart,
     subscription_trial::SubscriptionTrial,
 };
 
@@ -41,7 +43,9 @@ pub fn suite() -> Suite {
                 .register::<SubscriptionTrial>()
                 .register::<BatchFulfillment>()
                 .register::<MoneyTransfer>()
+                .register::<InstantTransfer>()
                 .register::<LongPoller>()
+                .register::<ShoppingCart>()
                 .register::<FeatureTour>()
                 .register::<patched_rollout::before::CustomerNotice>()
                 .register::<bad_deploy::broken::Billing>();
@@ -81,10 +85,13 @@ fn scenarios(suite: Suite) -> Suite {
         "subscription_trial.toml",
         "batch_fulfillment.toml",
         "money_transfer.toml",
+        "instant_transfer.toml",
         "standing_order.toml",
         "long_poller.toml",
+        "shopping_cart.toml",
         "patched_rollout.toml",
         "bad_deploy.toml",
         "noisy_neighbours.toml",
+        "feature_tour.toml",
     )
 }

@@ -1,5 +1,8 @@
 //! Every shipped scenario passes, run after run the same; every planted bug is caught.
 
+use std::collections::BTreeSet;
+
+use steadfast_proto::temporal::api::enums::v1::EventType;
 use steadfast_sim::{
     report::{Choices, Options, RunReport},
     run::run,
@@ -70,6 +73,56 @@ fn the_same_seed_gives_the_same_run() {
             assert_eq!(first.hash, second.hash, "{} seed {seed}", scenario.name);
         }
     }
+}
+
+/// Types of events that no shipped scenario brings about, and why.
+const ABSENT: &[(&str, &str)] = &[(
+    "WorkflowExecutionOptionsUpdated",
+    "written only for callbacks that a start attaches, which no client does here",
+)];
+
+/// Types of events that the engine does not write.
+const UNKNOWN_TO_THE_ENGINE: &[&str] = &[
+    "ActivityPropertiesModifiedExternally",
+    "NexusOperation",
+    "WorkflowExecutionPaused",
+    "WorkflowExecutionTimeSkippingTransitioned",
+    "WorkflowExecutionUnpaused",
+    "WorkflowExecutionUpdate",
+    "WorkflowPropertiesModifiedExternally",
+];
+
+#[test]
+fn every_type_of_event_occurs() {
+    let suite = steadfast_scenarios::suite();
+    let mut seen: BTreeSet<String> = BTreeSet::new();
+    for (file, seeds) in [("feature_tour.toml", 10), ("bad_deploy.toml", 2)] {
+        let scenario = scenario(&suite, file);
+        for seed in 1..=seeds {
+            let report = once(&suite, &scenario, seed);
+            seen.extend(report.coverage.history.keys().map(|name| name.to_string()));
+        }
+    }
+    let all = (1..=200).filter_map(|number| EventType::try_from(number).ok());
+    let missing: Vec<String> = all
+        .map(|kind| camel(kind.as_str_name()))
+        .filter(|name| !seen.contains(name))
+        .filter(|name| !ABSENT.iter().any(|(absent, _)| absent == name))
+        .filter(|name| {
+            !UNKNOWN_TO_THE_ENGINE
+                .iter()
+                .any(|kind| name.starts_with(kind))
+        })
+        .collect();
+    assert_eq!(missing, Vec::<String>::new());
+}
+
+/// `EVENT_TYPE_TIMER_FIRED` as `TimerFired`.
+fn camel(name: &str) -> String {
+    let words = name.trim_start_matches("EVENT_TYPE_").split('_');
+    words
+        .map(|word| word[..1].to_owned() + &word[1..].to_lowercase())
+        .collect()
 }
 
 #[test]

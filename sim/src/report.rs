@@ -58,6 +58,8 @@ pub struct RunReport {
     pub ladder: Ladder,
     /// The trace, if it was asked for.
     pub trace: Vec<TraceEvent>,
+    /// The names of the nodes, by their numbers in the trace.
+    pub nodes: Vec<String>,
     /// The log of choices, if it was asked for.
     pub choices: Option<ChoiceLog>,
     /// Where a recorded run first went another way than its recording.

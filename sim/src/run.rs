@@ -6,7 +6,7 @@ use steadfast_core::Timestamp;
 use steadfast_proto::temporal::api::history::v1::History;
 
 use crate::{
-    checkers::{Accounts, Checkers, Ending, Violation},
+    checkers::{Accounts, Checkers, Ending, Facts},
     cluster::{
         build::{self, Cluster, MESSAGE_FAULTS},
         view,
@@ -42,6 +42,9 @@ pub fn run(suite: &Suite, scenario: &Scenario, choices: Choices, options: Option
     if let Some(trace) = &trace {
         world.trace_into(trace.clone());
     }
+    if let Some(clock) = suite.clock() {
+        world.follow(clock());
+    }
     let report = match Cluster::build(&mut world, suite, scenario, weather, options.bug) {
         Ok(cluster) => weather_out(suite, scenario, &mut world, &cluster, options),
         Err(why) => RunReport::broken(scenario, why),
@@ -49,6 +52,10 @@ pub fn run(suite: &Suite, scenario: &Scenario, choices: Choices, options: Option
     RunReport {
         seed,
         trace: trace.map_or_else(Vec::new, |trace| trace.events()),
+        nodes: world
+            .nodes()
+            .map(|node| world.name(node).to_owned())
+            .collect(),
         choices: options.record.then(|| chance.log()),
         drift: chance.drift(),
         ..report
@@ -80,13 +87,15 @@ fn weather_out(
     world.calm();
     go_on(world, cluster, storm_end + scenario.world.calm);
     let converged = world.now();
-    world.run_until(converged + AFTERMATH);
+    go_through(world, cluster, converged + AFTERMATH);
 
     let accounts = cluster.accounts();
     let ending = Ending {
         begun: cluster.progress.begun(),
         unfinished: cluster.progress.unfinished(),
         accounts: accounts.clone(),
+        namespace: cluster.namespace.clone(),
+        rows: cluster.rows(),
     };
     let at = world.now();
     let time = TimeView {
@@ -105,10 +114,19 @@ fn weather_out(
 /// Lets the world go on until everything is done, or the time is over.
 fn go_on(world: &mut World<Wire>, cluster: &Cluster, until: Time) {
     while !cluster.progress.is_done() && world.ladder().events() < MOST_EVENTS {
-        if world.step_by(until).is_none() {
-            return world.run_until(until);
+        match world.step_by(until) {
+            Some(stepped) => cluster.watch.with(|checkers| checkers.mark(stepped.seq)),
+            None => return world.run_until(until),
         }
     }
+}
+
+/// Lets the world go on until the time is over.
+fn go_through(world: &mut World<Wire>, cluster: &Cluster, until: Time) {
+    while let Some(stepped) = world.step_by(until) {
+        cluster.watch.with(|checkers| checkers.mark(stepped.seq));
+    }
+    world.run_until(until);
 }
 
 fn see(
@@ -158,7 +176,17 @@ fn report(
     options: Options,
 ) -> RunReport {
     let at = world.now();
-    let mut failures: Vec<Failure> = checkers.violations().into_iter().map(failure).collect();
+    let failure = |checker: &str, message: String, at: Time, seq: u64| Failure {
+        checker: Cow::Owned(checker.to_owned()),
+        workflow_id: workflow_in(&message, checkers.facts()),
+        message,
+        at,
+        seq,
+    };
+    let found = checkers.violations().into_iter();
+    let mut failures: Vec<Failure> = found
+        .map(|it| failure(it.checker, it.message, it.at, it.seq))
+        .collect();
     let mut checks: Counts = BTreeMap::new();
     for (name, count) in checkers.checked() {
         checks.insert(Cow::Borrowed(name), count);
@@ -170,24 +198,14 @@ fn report(
         let mut findings = Findings::default();
         (invariant.check)(view, &mut findings);
         checks.insert(Cow::Owned(name.clone()), findings.checked);
-        failures.extend(findings.wrong.into_iter().map(|message| Failure {
-            checker: Cow::Owned(name.clone()),
-            message,
-            at,
-            seq: 0,
-            workflow_id: None,
-        }));
+        let wrong = findings.wrong.into_iter();
+        failures.extend(wrong.map(|message| failure(name, message, at, 0)));
     }
     for judged in judge(&scenario.expect, view) {
         let count = checks.entry(Cow::Owned(judged.name.clone())).or_default();
         *count += u64::from(judged.applied);
-        failures.extend(judged.wrong.map(|message| Failure {
-            checker: Cow::Owned(judged.name),
-            message,
-            at,
-            seq: 0,
-            workflow_id: None,
-        }));
+        let wrong = judged.wrong;
+        failures.extend(wrong.map(|message| failure(&judged.name, message, at, 0)));
     }
     let mut coverage = Coverage {
         events: world.ladder().events(),
@@ -229,14 +247,21 @@ fn report(
     }
 }
 
-fn failure(violation: Violation) -> Failure {
-    Failure {
-        checker: Cow::Borrowed(violation.checker),
-        message: violation.message,
-        at: violation.at,
-        seq: 0,
-        workflow_id: None,
-    }
+/// The workflow that a message is about: the longest id that it names.
+fn workflow_in(message: &str, facts: &Facts) -> Option<String> {
+    let ids = facts.executions.keys().map(|key| key.workflow_id.as_str());
+    let named = ids.filter(|id| names(message, id));
+    named.max_by_key(|id| id.len()).map(str::to_owned)
+}
+
+/// Whether a text has this id in it, and not only as a part of another.
+fn names(text: &str, id: &str) -> bool {
+    let inside = |c: char| c.is_alphanumeric() || c == '-' || c == '_';
+    text.match_indices(id).any(|(place, _)| {
+        let before = text[..place].chars().next_back();
+        let after = text[place + id.len()..].chars().next();
+        !before.is_some_and(inside) && !after.is_some_and(inside)
+    })
 }
 
 fn histories(checkers: &Checkers) -> BTreeMap<(String, String), History> {
@@ -263,6 +288,7 @@ impl RunReport {
             coverage: Coverage::default(),
             ladder: world.ladder().clone(),
             trace: Vec::new(),
+            nodes: Vec::new(),
             choices: None,
             drift: None,
             histories: BTreeMap::new(),

@@ -17,6 +17,7 @@ use steadfast_replay::Registry;
 
 use crate::checkers::{Closing, Judge, Outcome};
 use crate::cluster::{ActivityContext, ActivityError, Service};
+use crate::kernel::ForeignClock;
 use crate::sabotage::Bug;
 use crate::scenario::View;
 
@@ -33,6 +34,7 @@ pub struct Suite {
     judges: BTreeMap<String, Judge>,
     scenarios: Vec<ScenarioSource>,
     sabotages: Vec<Sabotage>,
+    foreign_clock: Option<ClockFn>,
 }
 
 /// What an activity comes to.
@@ -40,6 +42,9 @@ pub type ActivityFuture = Pin<Box<dyn Future<Output = Result<Payloads, ActivityE
 
 /// The code of an activity.
 pub type ActivityFn = Arc<dyn Fn(ActivityContext, Payloads) -> ActivityFuture + Send + Sync>;
+
+/// Makes the clock of foreign code for one run, on the thread of that run.
+pub type ClockFn = fn() -> Box<dyn ForeignClock>;
 
 /// Makes a service from its initial state; the error says what is wrong with that state.
 pub type ServiceFn = Arc<dyn Fn(&Value) -> Result<Box<dyn Service>, String> + Send + Sync>;
@@ -206,6 +211,13 @@ impl Suite {
         })
     }
 
+    /// Lets the timers of foreign code follow virtual time: that of the activities, if they bring their own.
+    #[must_use]
+    pub fn foreign_clock(mut self, make: ClockFn) -> Self {
+        self.foreign_clock = Some(make);
+        self
+    }
+
     /// Registers a service of the outside world.
     #[must_use]
     pub fn service(mut self, name: &str, service: ServiceDeclaration) -> Self {
@@ -265,6 +277,11 @@ impl Suite {
         &self.activities
     }
 
+    /// What makes the clock of foreign code.
+    pub const fn clock(&self) -> Option<ClockFn> {
+        self.foreign_clock
+    }
+
     /// The registered services, by name.
     pub const fn services(&self) -> &BTreeMap<String, ServiceDeclaration> {
         &self.services
@@ -313,6 +330,7 @@ impl Suite {
         self.services.extend(other.services);
         self.invariants.extend(other.invariants);
         self.judges.extend(other.judges);
+        self.foreign_clock = other.foreign_clock.or(self.foreign_clock);
     }
 }
 

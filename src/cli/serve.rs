@@ -75,6 +75,18 @@ pub(crate) struct ServeArgs {
     /// Into how many shards a new directory divides workflows; fixed for its life
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub(crate) shards: u32,
+    /// The server's certificate, as PEM; connections are then encrypted
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The private key of that certificate, as PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Who vouches for clients, as PEM; clients then need a certificate
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_client_ca: Option<PathBuf>,
+    /// A file of API keys; callers then need one of them
+    #[arg(long, value_name = "FILE")]
+    pub(crate) api_keys: Option<PathBuf>,
     /// Let others than this machine connect, although nothing asks them who they are
     #[arg(long)]
     pub(crate) insecure: bool,
@@ -168,7 +180,7 @@ impl ServeArgs {
             namespaces: self.namespace.clone(),
             search_attributes: attributes(&self.search_attribute),
             retention: self.retention,
-            time: TimeMode::Real,
+            ..Config::default()
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::Exit;
 use crate::artefacts::check_place;
 use crate::cli::{ReproArgs, parse_seed};
 use crate::problem::Problem;
-use crate::report::{GOOD, card, json as lines};
+use crate::report::{GOOD, card, json as lines, json_text};
 use crate::repro::{Head, Repro, hash_text};
 use crate::select::{from_text, one, read_text};
 
@@ -187,8 +187,7 @@ fn print_trace(context: &Context<'_>, args: &ReproArgs, report: &RunReport) -> R
     let mut text = String::new();
     for event in &report.trace {
         if args.json {
-            let line = serde_json::to_string(&json!({ "trace": event }));
-            text.push_str(&line.expect("it has only text keys"));
+            text.push_str(&json_text(&json!({ "trace": event })));
         } else {
             text.push_str(&event.to_string());
         }

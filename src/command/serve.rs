@@ -1,8 +1,10 @@
 //! `serve`, `server start-dev`, and the test server: one server, three ways to ask for it.
 
 use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
 
-use steadfast_server::{Config, Persistence, ServeError, TimeMode};
+use steadfast_server::{Config, Keys, Persistence, ServeError, TimeMode, Tls};
 use tokio::runtime::Runtime;
 use tracing_subscriber::Layer as _;
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -16,17 +18,50 @@ use crate::problem::Problem;
 
 pub(crate) fn serve(context: &Context<'_>, args: &ServeArgs) -> Result<Exit, Problem> {
     let open = args.listen.iter().find(|at| !at.ip().is_loopback());
+    let asks = args.api_keys.is_some() || args.tls_client_ca.is_some();
     if let Some(open) = open
+        && !asks
         && !args.insecure
     {
         return Err(Problem::with_help(
             format!(
                 "{open} can be reached from other machines, and nothing would ask who connects"
             ),
-            "listen on 127.0.0.1 or [::1], or say --insecure if the network is yours alone",
+            "give --api-keys or --tls-client-ca, listen on 127.0.0.1 or [::1], or say --insecure if the network is \
+             yours alone",
         ));
     }
-    run(context, args.config(), &args.log)
+    let config = Config {
+        tls: tls(args)?,
+        keys: args.api_keys.as_deref().map(keys).transpose()?,
+        ..args.config()
+    };
+    run(context, config, &args.log)
+}
+
+fn read(path: &Path) -> Result<String, Problem> {
+    std::fs::read_to_string(path).map_err(|error| Problem::io("read", path, &error))
+}
+
+fn tls(args: &ServeArgs) -> Result<Option<Tls>, Problem> {
+    let (Some(certificate), Some(key)) = (&args.tls_cert, &args.tls_key) else {
+        return Ok(None);
+    };
+    Ok(Some(Tls {
+        certificate: read(certificate)?,
+        key: read(key)?,
+        client_ca: args.tls_client_ca.as_deref().map(read).transpose()?,
+    }))
+}
+
+fn keys(path: &Path) -> Result<Arc<Keys>, Problem> {
+    let keys = Keys::parse(&read(path)?);
+    keys.map(Arc::new).map_err(|error| {
+        Problem::with_help(
+            format!("{} is no file of API keys: {error}", path.display()),
+            "docs/server.md shows one",
+        )
+    })
 }
 
 pub(crate) fn start_dev(context: &Context<'_>, args: &StartDevArgs) -> Result<Exit, Problem> {

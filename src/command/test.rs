@@ -12,9 +12,8 @@ const SEEDS: u64 = 200;
 
 pub(super) fn run(context: &Context<'_>, args: &TestArgs) -> Result<Exit, Problem> {
     let targets = select(context.suite, &args.paths)?;
-    let count = args
-        .seeds
-        .unwrap_or(if args.seed.is_some() { 1 } else { SEEDS });
+    let usual = if args.seed.is_some() { 1 } else { SEEDS };
+    let count = args.seeds.unwrap_or(usual);
     let seeds = Seeds::range(args.seed.unwrap_or(0), count)?;
     Campaign {
         context,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use steadfast_sim::kernel::{TraceEvent, TraceKind};
+use steadfast_sim::kernel::{NodeId, TraceEvent, TraceKind};
 use steadfast_sim::report::{Failure, RunReport};
 
 use super::{BAD, BOLD, DIM, counted};
@@ -110,8 +110,8 @@ fn story(report: &RunReport, failure: &Failure) -> Vec<String> {
         let id = failure.workflow_id.as_deref();
         id.is_some_and(|id| event.text.contains(id)) || named_in(failure, event)
     };
-    let told = before.iter().rev().filter(about).take(STORY / 3);
-    chosen.extend(told.map(|event| event.seq));
+    let said = before.iter().rev().filter(about).take(STORY / 3);
+    chosen.extend(said.map(|event| event.seq));
     let left = STORY - chosen.len().min(STORY);
     let struck = before
         .iter()
@@ -120,7 +120,37 @@ fn story(report: &RunReport, failure: &Failure) -> Vec<String> {
         .take(left);
     chosen.extend(struck.map(|event| event.seq));
     let lines = before.iter().filter(|event| chosen.contains(&event.seq));
-    lines.map(|event| cut(&event.to_string())).collect()
+    lines
+        .map(|event| cut(&told(event, &report.nodes)))
+        .collect()
+}
+
+/// An event in one line: when, where, what.
+fn told(event: &TraceEvent, nodes: &[String]) -> String {
+    let name = |node: NodeId| {
+        let name = usize::try_from(node.0)
+            .ok()
+            .and_then(|node| nodes.get(node));
+        name.map_or_else(|| format!("n{node}"), Clone::clone)
+    };
+    let place = match (event.node, event.peer) {
+        (Some(node), Some(peer)) => format!("{} > {}", name(peer), name(node)),
+        (Some(node), None) => name(node),
+        (None, _) => "world".to_owned(),
+    };
+    let what = match event.kind {
+        TraceKind::Deliver | TraceKind::Note | TraceKind::Timer => String::new(),
+        kind => format!("{kind:?}: ").to_lowercase(),
+    };
+    let TraceEvent {
+        time,
+        seq,
+        label,
+        text,
+        ..
+    } = event;
+    let colon = if text.is_empty() { "" } else { ": " };
+    format!("{time}  #{seq}  {place:24} {what}{label}{colon}{text}")
 }
 
 /// The last event and what brought it about, newest first.

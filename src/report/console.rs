@@ -60,7 +60,11 @@ impl Console {
 
     /// Writes one JSON object on a line.
     pub(crate) fn json(&self, value: &impl Serialize) -> Result<(), Problem> {
-        let text = serde_json::to_string(value).expect("it has only text keys");
-        self.line(&text)
+        self.line(&json_text(value))
     }
+}
+
+/// A value as one line of JSON.
+pub(crate) fn json_text(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("it has only text keys")
 }

@@ -128,6 +128,8 @@ pub(crate) struct Totals {
     pub(crate) simulated_ms: u64,
     pub(crate) checks: BTreeMap<String, u64>,
     pub(crate) faults: BTreeMap<String, u64>,
+    /// Events of all histories by type.
+    pub(crate) history: BTreeMap<String, u64>,
     pub(crate) artefacts: Vec<String>,
     /// Wall-clock time; the only field that differs between two runs of the same seeds.
     pub(crate) elapsed_ms: u64,

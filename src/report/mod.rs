@@ -7,7 +7,7 @@ mod progress;
 mod summary;
 
 pub(crate) use card::card;
-pub(crate) use console::Console;
+pub(crate) use console::{Console, json_text};
 pub(crate) use progress::Progress;
 pub(crate) use summary::{Summary, scenario_line};
 

@@ -74,11 +74,15 @@ impl Summary {
                 self.never(format!("{}: {kind} {name}", scenario.name));
             }
         }
+        for name in idle(&coverage.faults).filter(|name| scenario.faults.declared.contains(*name)) {
+            self.never(format!("{}: fault {name}", scenario.name));
+        }
     }
 
     /// Notes which checkers never had something to check and which faults never struck in any
-    /// scenario, if enough seeds of all of them ran. In one scenario they need not: not every
-    /// scenario asks queries, and a write is torn only by a power cut at just that instant.
+    /// scenario, if enough seeds of all of them ran. In one scenario they need not, unless it names
+    /// them itself: not every scenario asks queries, and a write is torn only by a power cut at just
+    /// that instant.
     pub(crate) fn note_idle_checkers(&mut self) {
         if self.few {
             return;
@@ -109,6 +113,7 @@ impl Summary {
         self.totals.simulated_ms = millis(self.coverage.simulated);
         self.totals.checks = named(&self.coverage.checks);
         self.totals.faults = named(&self.coverage.faults);
+        self.totals.history = named(&self.coverage.history);
         self.totals.elapsed_ms = millis(elapsed);
         self.totals.exit = self.exit.code();
     }
@@ -137,6 +142,15 @@ impl Summary {
         let _ = writeln!(out, "{BOLD}against{BOLD:#}");
         let _ = writeln!(out, "  {} faults of {kinds} kinds", grouped(struck));
         let _ = writeln!(out, "  workflow runs: {}", runs.join(", "));
+        let events: u64 = self.coverage.history.values().sum();
+        let types = self.coverage.history.len();
+        if types > 0 {
+            let _ = writeln!(
+                out,
+                "  {} events of {types} types in their histories",
+                grouped(events)
+            );
+        }
         if !totals.never_exercised.is_empty() {
             let _ = writeln!(out, "{BAD}declared, but never exercised{BAD:#}");
             for what in &totals.never_exercised {

@@ -59,6 +59,10 @@ enum Target {
     },
 }
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one at a time, taken apart at once"
+)]
 enum End {
     Completed(Payload),
     Failed(Failure),
@@ -248,7 +252,7 @@ impl Lab<'_> {
     fn rest(&mut self, slot: u64, time: Duration, last: bool) -> bool {
         let now = self.engine.now();
         let running = self.activities.get_mut(&slot).expect("the caller looked");
-        let wake = *running.wake.get_or_insert(now.plus(time));
+        let wake = *running.wake.get_or_insert_with(|| now.plus(time));
         if wake > now {
             return false;
         }

@@ -71,6 +71,13 @@ fn bad_usage_is_refused() {
     fs::write(path.join("workflow.toml"), workflow).expect("written");
     let cel = SCENARIO.replacen("r.status", "r.state", 1);
     fs::write(path.join("cel.toml"), cel).expect("written");
+    let hostile = SCENARIO.replacen(
+        "runs.all(r, r.status != \"running\")",
+        &format!("runs{}.status == 1", "[0]".repeat(50_000)),
+        1,
+    );
+    assert_ne!(hostile, SCENARIO);
+    fs::write(path.join("hostile.toml"), hostile).expect("written");
     for (args, says) in [
         (
             &["test", "--seed", "18446744073709551616"][..],
@@ -94,6 +101,7 @@ fn bad_usage_is_refused() {
             "did you mean `orderFulfillment`?",
         ),
         (&["test", "cel.toml"], "has no field `state`"),
+        (&["test", "hostile.toml"], "the expression is too long"),
         (
             &["test", "order_fulfilment"],
             "did you mean `order_fulfillment`?",

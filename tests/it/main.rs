@@ -1,4 +1,5 @@
 //! Tests of the whole program and of the repository itself.
 
 mod cli;
+mod own;
 mod tidy;

@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use steadfast_proto::temporal::api::{
-    common::v1::{ActivityType, Payload, Payloads},
+    common::v1::{ActivityType, Payload, Payloads, Priority},
     enums::v1::{RetryState, TaskQueueKind, TimeoutType, WorkflowTaskFailedCause as Cause},
     failure::v1::{Failure, TimeoutFailureInfo, failure::FailureInfo},
     history::v1::{
@@ -199,7 +199,6 @@ impl Tx<'_> {
                 priority: command.priority,
                 #[expect(deprecated, reason = "deprecated for users, not for SDKs")]
                 use_workflow_build_id: command.use_workflow_build_id,
-                ..ActivityTaskScheduledEventAttributes::default()
             },
             trimmings,
         );
@@ -216,6 +215,9 @@ impl Tx<'_> {
             retry_interval: Duration::ZERO,
         };
         self.record(Record::Activity(scheduled, Some(Box::new(state))));
+        if command.eager {
+            self.eager.push(scheduled);
+        }
         Ok(())
     }
 
@@ -248,11 +250,10 @@ impl Tx<'_> {
             .get(&scheduled)
             .is_some_and(|a| a.started.is_none());
         if waiting {
-            let not_started = Payload::json("ACTIVITY_ID_NOT_STARTED").expect("a string");
             self.record(Record::Activity(scheduled, None));
             self.buffer(ActivityTaskCanceledEventAttributes {
                 details: Some(Payloads {
-                    payloads: vec![not_started],
+                    payloads: vec![not_started()],
                 }),
                 latest_cancel_requested_event_id: requested.0,
                 scheduled_event_id: scheduled.0,
@@ -274,16 +275,39 @@ impl Tx<'_> {
             let same = start.request_id == claim.request_id;
             return same.then(|| self.activity_reply(scheduled));
         }
-        let mut state = state.clone();
+        Some(self.start_attempt(scheduled, claim.request_id.clone(), &claim.identity))
+    }
+
+    fn start_attempt(
+        &mut self,
+        scheduled: EventId,
+        request_id: RequestId,
+        identity: &str,
+    ) -> ActivityTaskReply {
+        let mut state = self.run.activities[&scheduled].clone();
         state.started = Some(ActivityStart {
             time: self.now,
-            request_id: claim.request_id.clone(),
-            identity: claim.identity.clone(),
+            request_id,
+            identity: identity.to_owned(),
         });
-        state.last_identity.clone_from(&claim.identity);
+        identity.clone_into(&mut state.last_identity);
         state.last_heartbeat = None;
         self.record(Record::Activity(scheduled, Some(state)));
-        Some(self.activity_reply(scheduled))
+        self.activity_reply(scheduled)
+    }
+
+    /// Starts the activities that the worker, which has just scheduled them, runs itself at once.
+    // temporal: workflow_task_completed_handler.go, handlePostCommandEagerExecuteActivity: not those that a later
+    // command canceled, and none once the run is closed.
+    pub(crate) fn start_eager(&mut self, identity: &str) -> Vec<ActivityTaskReply> {
+        let mut started = Vec::new();
+        for id in std::mem::take(&mut self.eager) {
+            if self.run.is_open() && self.run.activities.contains_key(&id) {
+                let request_id = RequestId::new(self.ids.uuid());
+                started.push(self.start_attempt(id, request_id, identity));
+            }
+        }
+        started
     }
 
     /// The started attempt as its poller gets it; the same each time.
@@ -299,6 +323,7 @@ impl Tx<'_> {
                 started: EventId::NONE,
                 attempt: state.attempt,
                 epoch: self.epoch(),
+                stamp: 0,
             },
             workflow_type: workflow_type(&self.run.history),
             activity_id: attributes.activity_id.as_str().into(),
@@ -318,7 +343,11 @@ impl Tx<'_> {
             start_to_close: scheduled.timeouts.start_to_close,
             heartbeat: scheduled.timeouts.heartbeat,
             retry: scheduled.retry.clone(),
-            priority: attributes.priority.clone(),
+            priority: merge_priority(
+                self.run.history.start.priority.as_ref(),
+                attributes.priority.as_ref(),
+            ),
+            standalone: self.run.history.standalone.is_some(),
         }
     }
 
@@ -611,6 +640,30 @@ impl Tx<'_> {
         }
         (due, next)
     }
+}
+
+/// What a canceled activity that nobody had started says of itself.
+fn not_started() -> Payload {
+    Payload::json("ACTIVITY_ID_NOT_STARTED").expect("a string")
+}
+
+/// A priority with what it leaves open taken from the one above it.
+// temporal: common/priorities/priority_util.go Merge.
+pub(crate) fn merge_priority(above: Option<&Priority>, own: Option<&Priority>) -> Option<Priority> {
+    let (Some(above), Some(own)) = (above, own) else {
+        return own.or(above).cloned();
+    };
+    let mut merged = own.clone();
+    if merged.priority_key == 0 {
+        merged.priority_key = above.priority_key;
+    }
+    if merged.fairness_key.is_empty() {
+        merged.fairness_key.clone_from(&above.fairness_key);
+    }
+    if merged.fairness_weight == 0.0 {
+        merged.fairness_weight = above.fairness_weight;
+    }
+    Some(merged)
 }
 
 fn stale_activity() -> Rejection {

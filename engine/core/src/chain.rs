@@ -100,9 +100,11 @@ impl Tx<'_> {
             .unwrap_or_default();
         let outcome = self.write_close(ending, completed, next, retry_state, successor.as_ref());
         self.apply_parent_close_policies(&children);
+        self.end_updates(successor.is_some());
         match successor {
             Some(successor) => self.begin_successor(successor),
             None => {
+                self.call_back(&outcome);
                 self.tell_schedule(&outcome);
                 self.tell_parent(&start, outcome);
             }
@@ -265,6 +267,14 @@ impl Tx<'_> {
             attempt: 1,
             identity: String::new(),
             continued_failure: None,
+            eager_execution_accepted: false,
+            completion_callbacks: self
+                .run
+                .history
+                .callbacks
+                .iter()
+                .map(|attached| attached.callback.clone())
+                .collect(),
             ..start.clone()
         };
         Successor {
@@ -362,18 +372,11 @@ impl Tx<'_> {
             awaits_parent: parent.is_some(),
         };
         self.switch_to(Run::new(run_id, created));
-        let mut attributes = self.start_attributes(request, parent.as_ref());
-        if let Some((by, last)) = schedule {
+        let last = schedule.map(|(by, last)| {
             self.record(Record::Scheduled(Box::new(by)));
-            attributes.last_completion_result = last.result.map(|result| result.0);
-            attributes.continued_failure = last.failure.map(|failure| failure.0);
-        }
-        let trimmings = Trimmings {
-            user_metadata: request.user_metadata.as_ref().map(|m| m.0.clone()),
-            links: request.links.iter().map(|link| link.0.clone()).collect(),
-            ..Trimmings::default()
-        };
-        self.write_with(attributes, trimmings);
+            last
+        });
+        self.write_start(request, parent.as_ref(), last);
         self.wants_task = true;
         if let Some(Parent {
             run,
@@ -392,6 +395,26 @@ impl Tx<'_> {
                 },
             );
         }
+    }
+
+    /// Writes the first event of a chain.
+    pub(crate) fn write_start(
+        &mut self,
+        request: &StartRequest,
+        parent: Option<&Parent>,
+        last: Option<Last>,
+    ) {
+        let mut attributes = self.start_attributes(request, parent);
+        if let Some(last) = last {
+            attributes.last_completion_result = last.result.map(|result| result.0);
+            attributes.continued_failure = last.failure.map(|failure| failure.0);
+        }
+        let trimmings = Trimmings {
+            user_metadata: request.user_metadata.as_ref().map(|m| m.0.clone()),
+            links: request.links.iter().map(|link| link.0.clone()).collect(),
+            ..Trimmings::default()
+        };
+        self.write_with(attributes, trimmings);
     }
 
     fn start_attributes(
@@ -421,7 +444,7 @@ impl Tx<'_> {
             workflow_run_timeout: given(request.run_timeout),
             workflow_task_timeout: Some(duration_to_proto(request.task_timeout)),
             first_execution_run_id: run_id.clone(),
-            original_execution_run_id: run_id.clone(),
+            original_execution_run_id: run_id,
             initiator: schedule
                 .map_or(Initiator::Unspecified, |_| Initiator::CronSchedule)
                 .into(),
@@ -433,6 +456,7 @@ impl Tx<'_> {
             first_workflow_task_backoff: Some(duration_to_proto(backoff)),
             completion_callbacks: request.callbacks.iter().map(|c| c.0.clone()).collect(),
             priority: request.priority.as_ref().map(|p| p.0.clone()),
+            eager_execution_accepted: request.eager && backoff.is_zero() && parent.is_none(),
             ..WorkflowExecutionStartedEventAttributes::default()
         };
         if let Some(parent) = parent {
@@ -471,6 +495,7 @@ fn continued_attributes(
         backoff_start_interval: next.first_workflow_task_backoff,
         // Only the next run knows better than the command.
         initiator: command.initiator,
+        #[expect(deprecated, reason = "deprecated for users, not for SDKs")]
         failure: command.failure,
         last_completion_result: command.last_result,
         header: command.header,

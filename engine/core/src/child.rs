@@ -42,6 +42,7 @@ use steadfast_proto::temporal::api::{
 };
 
 use crate::{
+    activity::merge_priority,
     chain::{Ending, given, normal},
     command::StartChild,
     commands::bad,
@@ -157,7 +158,11 @@ impl Tx<'_> {
             user_metadata: None,
             links: Vec::new(),
             callbacks: Vec::new(),
-            priority: child.priority.clone().map(Proto),
+            priority: merge_priority(
+                self.run.history.start.priority.as_ref(),
+                child.priority.as_ref(),
+            )
+            .map(Proto),
             eager: false,
             on_conflict: None,
         }
@@ -224,18 +229,9 @@ impl Tx<'_> {
     }
 
     fn child_start_buffered(&self, initiated: EventId) -> bool {
-        self.has_buffered(|a| match a {
-            Attributes::ChildWorkflowExecutionStartedEventAttributes(c) => {
-                c.initiated_event_id == initiated.0
-            }
-            Attributes::StartChildWorkflowExecutionFailedEventAttributes(c) => {
-                c.initiated_event_id == initiated.0
-            }
-            #[expect(
-                clippy::wildcard_enum_match_arm,
-                reason = "only two events answer a start"
-            )]
-            _ => false,
+        self.has_buffered(|a| {
+            matches!(a, Attributes::ChildWorkflowExecutionStartedEventAttributes(c) if c.initiated_event_id == initiated.0)
+                || matches!(a, Attributes::StartChildWorkflowExecutionFailedEventAttributes(c) if c.initiated_event_id == initiated.0)
         })
     }
 
@@ -262,6 +258,7 @@ impl Tx<'_> {
             workflow_id: a.workflow_id.clone(),
             workflow_type: a.workflow_type.clone(),
             cause: StartChildWorkflowExecutionFailedCause::WorkflowAlreadyExists.into(),
+            #[expect(deprecated, reason = "deprecated for users, not for SDKs")]
             control: a.control.clone(),
             initiated_event_id: initiated.0,
             // temporal: left empty, as in the failures of external signals and cancellations.
@@ -443,6 +440,7 @@ fn initiated_attributes(
             ParentClosePolicy::RequestCancel => WirePolicy::RequestCancel,
         }
         .into(),
+        #[expect(deprecated, reason = "deprecated for users, not for SDKs")]
         control: child.control,
         workflow_task_completed_event_id: completed.0,
         workflow_id_reuse_policy: match child.reuse {

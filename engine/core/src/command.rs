@@ -1,16 +1,17 @@
 //! What workflow code decides, parsed from the worker's answer.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use steadfast_proto::temporal::api::{
     command::v1::RecordMarkerCommandAttributes,
-    common::v1::{Header, Memo, Payloads, Priority, SearchAttributes},
+    common::v1::{Header, Memo, Payload, Payloads, Priority, SearchAttributes},
     failure::v1::Failure,
-    sdk::v1::UserMetadata,
+    sdk::v1::{EventGroupMarker, UserMetadata},
 };
 
 use crate::{
     ids::{ActivityId, EventId, ExecutionKey, RunId, TaskQueueName, TimerId},
+    nexus::NexusTarget,
     policy::{IdReusePolicy, ParentClosePolicy, RetryPolicy},
 };
 
@@ -21,6 +22,8 @@ pub struct Command {
     pub kind: CommandKind,
     /// Summary and details, copied to the event.
     pub user_metadata: Option<UserMetadata>,
+    /// Marks that group events, copied to the event.
+    pub group_markers: Vec<EventGroupMarker>,
 }
 
 /// One decision.
@@ -65,6 +68,18 @@ pub enum CommandKind {
     UpsertSearchAttributes(SearchAttributes),
     /// Change the memo.
     ModifyMemo(Memo),
+    /// Take this message of the completion here.
+    ProtocolMessage {
+        /// Its name in the completion.
+        id: String,
+    },
+    /// Ask a service behind an endpoint.
+    ScheduleNexus(Box<ScheduleNexus>),
+    /// Ask it to stop.
+    CancelNexus {
+        /// The operation's scheduled event.
+        scheduled: EventId,
+    },
 }
 
 impl CommandKind {
@@ -151,6 +166,56 @@ pub struct ScheduleActivity {
     pub eager: bool,
     /// Whether it is to run on the build that runs the workflow; only noted so far.
     pub use_workflow_build_id: bool,
+}
+
+/// Ask a service behind an endpoint.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScheduleNexus {
+    /// The endpoint's name.
+    pub endpoint: String,
+    /// Where it leads; `None` if there is no such endpoint.
+    pub target: Option<NexusTarget>,
+    /// The service.
+    pub service: String,
+    /// What it is to do.
+    pub operation: String,
+    /// With what.
+    pub input: Option<Payload>,
+    /// What is sent along; names are in lower case.
+    pub header: BTreeMap<String, String>,
+    /// Its bounds, as given.
+    pub timeouts: NexusTimeouts,
+}
+
+/// The three bounds on a Nexus operation; zero means none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NexusTimeouts {
+    /// All of it.
+    pub schedule_to_close: Duration,
+    /// Until the handler has taken it on.
+    pub schedule_to_start: Duration,
+    /// From then on.
+    pub start_to_close: Duration,
+}
+
+impl NexusTimeouts {
+    /// The bounds within a run's timeout (zero: none), and the smaller ones within the largest.
+    // temporal: components/nexusoperations/workflow/commands.go.
+    #[must_use]
+    pub fn within(self, run_timeout: Duration) -> Self {
+        let cap = |a: Duration, b: Duration| match (a.is_zero(), b.is_zero()) {
+            (_, true) => a,
+            (true, false) => b,
+            (false, false) => a.min(b),
+        };
+        let inside = |a: Duration, all: Duration| if a.is_zero() { a } else { cap(a, all) };
+        let all = cap(self.schedule_to_close, run_timeout);
+        Self {
+            schedule_to_close: all,
+            schedule_to_start: inside(self.schedule_to_start, all),
+            start_to_close: inside(self.start_to_close, all),
+        }
+    }
 }
 
 /// Close and go on in a new run.

@@ -16,6 +16,8 @@ use crate::{
     ids::EventId,
     request::CommandError,
     tx::{Trimmings, Tx},
+    update::Registry,
+    volatile::Speculative,
 };
 
 /// What a refused completion takes back.
@@ -25,6 +27,8 @@ pub(crate) struct Saved {
     effects: usize,
     buffered_in_log: usize,
     new_work: usize,
+    speculative: Option<Speculative>,
+    updates: Registry,
 }
 
 /// A command that breaks a rule.
@@ -44,6 +48,8 @@ impl Tx<'_> {
             effects: self.effects.effects.len(),
             buffered_in_log: self.buffered_in_log,
             new_work: self.volatile.new_work.len(),
+            speculative: self.volatile.speculative.clone(),
+            updates: self.volatile.updates.clone(),
         }
     }
 
@@ -55,7 +61,10 @@ impl Tx<'_> {
         self.effects.batch.entries.truncate(saved.entries);
         self.effects.effects.truncate(saved.effects);
         self.volatile.new_work.truncate(saved.new_work);
+        self.volatile.speculative = saved.speculative;
+        self.volatile.updates = saved.updates;
         self.wants_task = false;
+        self.eager.clear();
     }
 
     /// Carries out one command. `Ok(true)`: the workflow must be woken for what it caused.
@@ -68,6 +77,7 @@ impl Tx<'_> {
     ) -> Result<bool, CommandError> {
         let trimmings = Trimmings {
             user_metadata: command.user_metadata,
+            group_markers: command.group_markers,
             ..Trimmings::default()
         };
         match command.kind {
@@ -112,6 +122,15 @@ impl Tx<'_> {
                     upserted_memo: Some(changes),
                 };
                 self.write_with(attributes, trimmings);
+            }
+            CommandKind::ProtocolMessage { .. } => {
+                unreachable!("the completion that has the messages takes it")
+            }
+            CommandKind::ScheduleNexus(operation) => {
+                self.schedule_nexus(*operation, completed, trimmings)?;
+            }
+            CommandKind::CancelNexus { scheduled } => {
+                self.request_cancel_nexus(scheduled, completed)?;
             }
             CommandKind::Complete(result) => self.end(Ending::Completed(result), completed)?,
             CommandKind::Fail(failure) => self.end(Ending::Failed(failure), completed)?,

@@ -167,8 +167,8 @@ mod tests {
     use super::*;
 
     fn pause(schedule: &str, start: i64, now: i64) -> Option<u64> {
-        let schedule = Schedule::parse(schedule).unwrap().unwrap();
-        let pause = schedule.pause_after(Timestamp::from_secs(start), Timestamp::from_secs(now));
+        let parsed = Schedule::parse(schedule).ok()??;
+        let pause = parsed.pause_after(Timestamp::from_secs(start), Timestamp::from_secs(now));
         pause.map(|p| p.as_secs())
     }
 

@@ -6,8 +6,10 @@ use crate::{
     chain::Ending,
     execution::Run,
     ids::{EventId, TimerId},
+    nexus::{NexusAsk, NexusDeadline, next_nexus_deadline},
     time::Timestamp,
     tx::Tx,
+    workflow_task::WorkflowTask,
 };
 
 /// Why a deadline stands.
@@ -29,6 +31,10 @@ pub enum DeadlineReason {
     ActivityRetry,
     /// Messages without an answer are sent again.
     Resend,
+    /// A Nexus operation is out of time.
+    Nexus(EventId, TimeoutKind),
+    /// A Nexus handler has not answered in time.
+    NexusAnswer(EventId, NexusAsk),
     /// A schedule acts.
     Schedule,
 }
@@ -89,6 +95,8 @@ impl Tx<'_> {
             DeadlineReason::Timer(id) => self.fire_timer(id),
             DeadlineReason::WorkflowTask(kind) => self.time_out_task(kind.wire()),
             DeadlineReason::Activity(id, kind) => self.time_out_activity(*id, kind.wire()),
+            DeadlineReason::Nexus(id, kind) => self.time_out_nexus(*id, kind.wire()),
+            DeadlineReason::NexusAnswer(id, ask) => self.nexus_unanswered(*id, *ask),
             DeadlineReason::ActivityRetry | DeadlineReason::Resend | DeadlineReason::Schedule => {}
         }
     }
@@ -104,7 +112,13 @@ impl Tx<'_> {
         let activity = self
             .next_activity_timeout()
             .map(|(at, id, kind)| (at, DeadlineReason::Activity(id, TimeoutKind::of(kind))));
-        [fixed(&self.run), timer, activity]
+        let nexus = next_nexus_deadline(&self.run).map(|(at, id, what)| match what {
+            NexusDeadline::OutOfTime(kind) => {
+                (at, DeadlineReason::Nexus(id, TimeoutKind::of(kind)))
+            }
+            NexusDeadline::NoAnswer(ask) => (at, DeadlineReason::NexusAnswer(id, ask)),
+        });
+        [fixed(&self.run, self.task()), timer, activity, nexus]
             .into_iter()
             .flatten()
             .min()
@@ -112,7 +126,7 @@ impl Tx<'_> {
 }
 
 /// The deadlines that a run has at most one of each.
-fn fixed(run: &Run) -> Option<(Timestamp, DeadlineReason)> {
+fn fixed(run: &Run, task: Option<&WorkflowTask>) -> Option<(Timestamp, DeadlineReason)> {
     let history = &run.history;
     let chain = history
         .chain_expires()
@@ -120,12 +134,10 @@ fn fixed(run: &Run) -> Option<(Timestamp, DeadlineReason)> {
     let own = history
         .run_expires()
         .map(|at| (at, DeadlineReason::RunTimeout));
-    let first = (!history.task_seen && run.begun && run.task.is_none())
+    let first = (!history.task_seen && run.begun && task.is_none())
         .then(|| (history.execution_time(), DeadlineReason::FirstWorkflowTask));
-    let task = run
-        .task
-        .as_deref()
-        .and_then(crate::workflow_task::WorkflowTask::deadline)
+    let task = task
+        .and_then(WorkflowTask::deadline)
         .map(|(at, kind)| (at, DeadlineReason::WorkflowTask(TimeoutKind::of(kind))));
     [chain, own, first, task].into_iter().flatten().min()
 }
@@ -144,10 +156,17 @@ pub(crate) fn sleeps_until(run: &Run) -> Option<Timestamp> {
         let dispatch = state.started.is_none().then_some(state.scheduled);
         timeout.into_iter().chain(dispatch).min()
     });
-    fixed(run)
+    let nexus = next_nexus_deadline(run).map(|(at, _, _)| at);
+    let asks = run
+        .nexus
+        .values()
+        .flat_map(|state| state.waiting().map(|(_, call)| call.due));
+    fixed(run, run.task.as_deref())
         .map(|(at, _)| at)
         .into_iter()
         .chain(timer)
         .chain(activities)
+        .chain(nexus)
+        .chain(asks)
         .min()
 }

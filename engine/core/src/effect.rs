@@ -5,21 +5,26 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use steadfast_proto::temporal::api::{
+    activity::v1::ActivityExecutionOutcome,
     common::v1::{Header, Payloads, Priority},
     enums::v1::WorkflowExecutionStatus,
     failure::v1::Failure,
+    protocol::v1::Message as ProtocolMessage,
     query::v1::WorkflowQuery,
-    workflowservice::v1::DescribeWorkflowExecutionResponse,
+    workflowservice::v1::{DescribeActivityExecutionResponse, DescribeWorkflowExecutionResponse},
 };
 
 use crate::{
     ids::{
-        ActivityId, Epoch, EventId, ExecutionKey, Namespace, RunId, RunKey, ShardId, TaskQueueName,
+        ActivityId, Epoch, EventId, ExecutionKey, Namespace, RequestId, RunId, RunKey, ShardId,
+        TaskQueueName, UpdateId,
     },
     message::Envelope,
     namespace::Registry,
+    nexus::{Endpoints, NexusTaskReply},
     policy::RetryPolicy,
     record::Batch,
+    request::UpdateStage,
     schedule::ScheduleReply,
     time::Timestamp,
     token::TaskToken,
@@ -88,8 +93,9 @@ pub enum Reply {
         next: Option<Box<WorkflowTaskReply>>,
         /// Activities that the worker is to run at once.
         activities: Vec<ActivityTaskReply>,
-        /// Where the worker's copy of the history must go back to; 0 if nowhere.
-        reset_to: EventId,
+        /// Set if the task left no trace: the started event that the worker's copy of the history must go back to,
+        /// 0 for its beginning.
+        reset_to: Option<EventId>,
     },
     /// A heartbeat was taken.
     Heartbeat {
@@ -108,12 +114,22 @@ pub enum Reply {
     Namespaces(Registry),
     /// Virtual time.
     Time(Timestamp),
+    /// How far an update is.
+    Update(Box<UpdateReply>),
+    /// A Nexus task for a poller.
+    NexusTask(Box<NexusTaskReply>),
+    /// How an activity of its own ended, and which run of it.
+    ActivityOutcome(RunId, Option<Box<ActivityExecutionOutcome>>),
+    /// How an activity of its own stands.
+    DescribeActivity(Box<DescribeActivityExecutionResponse>),
+    /// The Nexus endpoints as they are now, and the id of the one that was changed.
+    Endpoints(Endpoints, String),
     /// What was asked of a schedule.
     Schedule(Box<ScheduleReply>),
 }
 
 /// A run was started, or was there.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Started {
     /// The run.
     pub run_id: RunId,
@@ -123,6 +139,36 @@ pub struct Started {
     pub started: bool,
     /// Its state.
     pub status: WorkflowExecutionStatus,
+    /// Its first workflow task, if the caller is to run it itself.
+    pub eager: Option<Box<WorkflowTaskReply>>,
+}
+
+/// How far an update is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UpdateReply {
+    /// Whose.
+    pub run: RunKey,
+    /// Which update.
+    pub update_id: UpdateId,
+    /// How far it is, which may be less than the caller wanted to wait for.
+    pub stage: UpdateStage,
+    /// What came of it, if it is completed.
+    pub outcome: UpdateOutcome,
+    /// The request id that the caller gave, empty if none.
+    pub request_id: RequestId,
+    /// If the caller would have started the run as well: what came of that.
+    pub start: Option<Started>,
+}
+
+/// What came of an update.
+#[derive(Clone, Debug, PartialEq)]
+pub enum UpdateOutcome {
+    /// Nothing yet.
+    None,
+    /// The outcome is in this event of the run, a `WorkflowExecutionUpdateCompleted`, which the owner fetches.
+    InHistory(EventId),
+    /// It was refused, or the run closed before it was done; no event says so.
+    Failed(Box<Failure>),
 }
 
 /// Events `first..=last` of a run; empty if `last < first`.
@@ -159,6 +205,8 @@ pub struct WorkflowTaskReply {
     pub suffix: Vec<Bytes>,
     /// Queries to answer along with it.
     pub queries: BTreeMap<String, WorkflowQuery>,
+    /// Updates to answer along with it.
+    pub messages: Vec<ProtocolMessage>,
 }
 
 /// A query for an idle run.
@@ -215,6 +263,8 @@ pub struct ActivityTaskReply {
     pub retry: RetryPolicy,
     /// Priority and fairness.
     pub priority: Option<Priority>,
+    /// Whether no workflow has scheduled it.
+    pub standalone: bool,
 }
 
 /// A piece of history.
@@ -249,6 +299,14 @@ pub enum Rejection {
         /// The run that has the id.
         run_id: RunId,
     },
+    /// The id of an activity is taken. ALREADY_EXISTS with `ActivityExecutionAlreadyStartedFailure`.
+    #[error("activity execution already started")]
+    ActivityAlreadyStarted {
+        /// The request that made the run.
+        start_request_id: String,
+        /// The run that has the id.
+        run_id: RunId,
+    },
     /// Not in this state. FAILED_PRECONDITION.
     #[error("{0}")]
     FailedPrecondition(String),
@@ -267,6 +325,9 @@ pub enum Rejection {
     /// The name of a namespace is taken. ALREADY_EXISTS with `NamespaceAlreadyExistsFailure`.
     #[error("{0}")]
     NamespaceExists(String),
+    /// The name of something else is taken. ALREADY_EXISTS.
+    #[error("{0}")]
+    Exists(String),
     /// Not to this caller. PERMISSION_DENIED with `PermissionDeniedFailure`.
     #[error("{0}")]
     PermissionDenied(String),
@@ -278,4 +339,43 @@ pub enum Rejection {
         /// What the code said.
         failure: Option<Box<Failure>>,
     },
+    /// Lost against something else; the whole may be tried again. ABORTED.
+    #[error("{0}")]
+    Aborted(String),
+    /// A start and an update that were asked for as one could not both be done. The code of [`Self::first_failure`],
+    /// with `MultiOperationExecutionFailure`.
+    #[error("Update-with-Start could not be executed.")]
+    MultiOperation {
+        /// What came of the start.
+        start: Box<OperationStatus>,
+        /// What came of the update.
+        update: Box<OperationStatus>,
+    },
+}
+
+/// What came of one of several operations that were asked for as one.
+#[derive(Clone, Debug, PartialEq)]
+pub enum OperationStatus {
+    /// It was done.
+    Done,
+    /// It was not tried, or was given up because of the other. ABORTED "Operation was aborted." with
+    /// `MultiOperationExecutionAborted`.
+    Aborted,
+    /// It was refused.
+    Failed(Rejection),
+}
+
+impl Rejection {
+    /// The rejection whose code a caller gets: the first operation's that failed, or this one itself.
+    #[must_use]
+    pub fn first_failure(&self) -> &Self {
+        if let Self::MultiOperation { start, update } = self {
+            for status in [start, update] {
+                if let OperationStatus::Failed(rejection) = &**status {
+                    return rejection;
+                }
+            }
+        }
+        self
+    }
 }

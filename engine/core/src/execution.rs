@@ -15,6 +15,7 @@ use crate::{
     history::HistoryState,
     ids::{EventId, ExecutionKey, RequestId, RunId},
     namespace::Registry,
+    nexus::{Endpoints, NexusState},
     record::{Created, Entry, OutboxPut, Record},
     request::StickyRequest,
     schedule::{Schedule, ScheduleRecord, ScheduledBy, wakes_at},
@@ -31,6 +32,8 @@ pub struct Execution {
     pub runs: BTreeMap<RunId, Run>,
     /// The namespaces, in the one execution that is their registry.
     pub namespaces: Registry,
+    /// The Nexus endpoints, in the one execution that is their registry.
+    pub endpoints: Endpoints,
     /// The schedule that lives here, in place of runs.
     pub schedule: Option<Box<Schedule>>,
 }
@@ -50,6 +53,8 @@ pub struct Run {
     pub sticky: Option<StickyRequest>,
     /// The attempts of pending activities. One whose end is buffered is gone from here, not yet from the history.
     pub activities: BTreeMap<EventId, Box<ActivityState>>,
+    /// What the handlers of pending Nexus operations are asked. One whose end is buffered is gone from here.
+    pub nexus: BTreeMap<EventId, Box<NexusState>>,
     /// Events that wait for the started workflow task to end.
     pub buffered: Vec<Buffered>,
     /// Signals that were taken.
@@ -97,6 +102,7 @@ impl Run {
             task: None,
             sticky: None,
             activities: BTreeMap::new(),
+            nexus: BTreeMap::new(),
             buffered: Vec::new(),
             signal_requests: BTreeSet::new(),
             attached_requests: BTreeSet::new(),
@@ -121,6 +127,7 @@ impl Run {
             self.task = None;
             self.sticky = None;
             self.activities.clear();
+            self.nexus.clear();
             self.buffered.clear();
             self.closing_attempted = false;
         }
@@ -160,8 +167,17 @@ impl Run {
             }
             Record::ClosingAttempted(yes) => self.closing_attempted = *yes,
             Record::ChildBegun(yes) => self.begun = *yes,
+            Record::Namespace(..) | Record::Endpoint(..) | Record::Schedule(_) => {
+                unreachable!("it is of no run")
+            }
+            Record::Row(_) => {}
+            Record::Nexus(scheduled, Some(state)) => {
+                self.nexus.insert(*scheduled, state.clone());
+            }
+            Record::Nexus(scheduled, None) => {
+                self.nexus.remove(scheduled);
+            }
             Record::Scheduled(by) => self.scheduled = Some(by.clone()),
-            Record::Schedule(_) | Record::Namespace(..) => unreachable!("it is of no run"),
         }
     }
 }
@@ -197,6 +213,13 @@ impl Execution {
             }
             Record::Namespace(name, None) => {
                 self.namespaces.remove(name);
+            }
+            Record::Endpoint(id, Some(endpoint)) => {
+                let endpoint = Arc::new((**endpoint).clone());
+                self.endpoints.insert(id.clone(), endpoint);
+            }
+            Record::Endpoint(id, None) => {
+                self.endpoints.remove(id);
             }
             Record::Schedule(record) => self.apply_schedule(&entry.run_id, record),
             of_run => self
@@ -268,9 +291,9 @@ impl Execution {
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.outboxes().all(|(_, outbox)| outbox.is_empty())
-            && self
-                .runs
-                .values()
-                .all(|run| !run.is_open() || run.task.is_none() && run.activities.is_empty())
+            && self.runs.values().all(|run| {
+                !run.is_open()
+                    || run.task.is_none() && run.activities.is_empty() && run.nexus.is_empty()
+            })
     }
 }

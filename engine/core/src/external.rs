@@ -66,6 +66,7 @@ impl Tx<'_> {
                 workflow_execution: Some(target(&signal.key, signal.run_id.as_ref())),
                 signal_name: signal.name.clone(),
                 input: signal.input.clone(),
+                #[expect(deprecated, reason = "deprecated for users, not for SDKs")]
                 control: signal.control,
                 child_workflow_only: signal.child_only,
                 header: signal.header.clone(),
@@ -116,6 +117,7 @@ impl Tx<'_> {
                 namespace: cancel.namespace,
                 namespace_id: cancel.key.namespace.to_string(),
                 workflow_execution: Some(target(&cancel.key, cancel.run_id.as_ref())),
+                #[expect(deprecated, reason = "deprecated for users, not for SDKs")]
                 control: cancel.control,
                 child_workflow_only: cancel.child_only,
                 reason: cancel.reason.clone(),
@@ -135,18 +137,9 @@ impl Tx<'_> {
 
     /// What came of a signal to another execution.
     pub(crate) fn signal_answered(&mut self, initiated: EventId, result: &OutboxResult) {
-        let buffered = self.has_buffered(|a| match a {
-            Attributes::ExternalWorkflowExecutionSignaledEventAttributes(s) => {
-                s.initiated_event_id == initiated.0
-            }
-            Attributes::SignalExternalWorkflowExecutionFailedEventAttributes(s) => {
-                s.initiated_event_id == initiated.0
-            }
-            #[expect(
-                clippy::wildcard_enum_match_arm,
-                reason = "only two events answer a signal"
-            )]
-            _ => false,
+        let buffered = self.has_buffered(|a| {
+            matches!(a, Attributes::ExternalWorkflowExecutionSignaledEventAttributes(s) if s.initiated_event_id == initiated.0)
+                || matches!(a, Attributes::SignalExternalWorkflowExecutionFailedEventAttributes(s) if s.initiated_event_id == initiated.0)
         });
         let Some(sent) = self.run.history.signals_out.get(&initiated).cloned() else {
             return;
@@ -161,6 +154,7 @@ impl Tx<'_> {
                     namespace: sent.namespace.clone(),
                     namespace_id: sent.namespace_id.clone(),
                     workflow_execution: sent.workflow_execution.clone(),
+                    #[expect(deprecated, reason = "deprecated for users, not for SDKs")]
                     control: sent.control.clone(),
                 });
             }
@@ -180,24 +174,16 @@ impl Tx<'_> {
             namespace_id: sent.namespace_id.clone(),
             workflow_execution: sent.workflow_execution.clone(),
             initiated_event_id: initiated.0,
+            #[expect(deprecated, reason = "deprecated for users, not for SDKs")]
             control: sent.control.clone(),
         });
     }
 
     /// What came of a request to cancel another execution.
     pub(crate) fn cancel_answered(&mut self, initiated: EventId, result: &OutboxResult) {
-        let buffered = self.has_buffered(|a| match a {
-            Attributes::ExternalWorkflowExecutionCancelRequestedEventAttributes(c) => {
-                c.initiated_event_id == initiated.0
-            }
-            Attributes::RequestCancelExternalWorkflowExecutionFailedEventAttributes(c) => {
-                c.initiated_event_id == initiated.0
-            }
-            #[expect(
-                clippy::wildcard_enum_match_arm,
-                reason = "only two events answer a request"
-            )]
-            _ => false,
+        let buffered = self.has_buffered(|a| {
+            matches!(a, Attributes::ExternalWorkflowExecutionCancelRequestedEventAttributes(c) if c.initiated_event_id == initiated.0)
+                || matches!(a, Attributes::RequestCancelExternalWorkflowExecutionFailedEventAttributes(c) if c.initiated_event_id == initiated.0)
         });
         let Some(sent) = self.run.history.cancels_out.get(&initiated).cloned() else {
             return;
@@ -222,6 +208,7 @@ impl Tx<'_> {
                 namespace_id: sent.namespace_id.clone(),
                 workflow_execution: sent.workflow_execution.clone(),
                 initiated_event_id: initiated.0,
+                #[expect(deprecated, reason = "deprecated for users, not for SDKs")]
                 control: sent.control.clone(),
             },
         );

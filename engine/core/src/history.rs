@@ -10,6 +10,8 @@
 //! | pending timers and when they fire | – |
 //! | pending children, external signals and cancels | the outbox that carries them |
 //! | last completed workflow task | the pending one: kind, attempt, start; stickiness |
+//! | updates: admitted by a reset, accepted, completed | those that no worker has accepted: in memory only |
+//! | pending Nexus operations, completion callbacks | what their handlers are asked |
 //! | search attributes, memo, signal count, cancel requested | buffered events |
 
 use std::{
@@ -20,21 +22,28 @@ use std::{
 
 use prost::Message as _;
 use steadfast_proto::temporal::api::{
-    common::v1::{Payload, SearchAttributes},
+    common::v1::{Callback, Payload, Payloads, SearchAttributes},
     enums::v1::WorkflowExecutionStatus,
+    failure::v1::Failure,
     history::v1::{
-        ActivityTaskScheduledEventAttributes, HistoryEvent,
+        ActivityTaskScheduledEventAttributes, HistoryEvent, NexusOperationScheduledEventAttributes,
         RequestCancelExternalWorkflowExecutionInitiatedEventAttributes,
         SignalExternalWorkflowExecutionInitiatedEventAttributes,
         StartChildWorkflowExecutionInitiatedEventAttributes,
-        WorkflowExecutionStartedEventAttributes, history_event::Attributes,
+        WorkflowExecutionStartedEventAttributes, WorkflowTaskCompletedEventAttributes,
+        history_event::Attributes,
     },
+    sdk::v1::UserMetadata,
 };
 
 use crate::{
     ids::{ActivityId, EventId, RunId, TimerId},
+    limits::MAX_SEARCH_ATTRIBUTE_BYTES,
     policy::RetryPolicy,
+    standalone::STANDALONE_PREFIX,
     time::{Timestamp, duration_from_proto},
+    update::KnownUpdates,
+    visibility::{AttributeType, BUILD_IDS, Value, from_payload, to_payload},
 };
 
 /// See the module documentation.
@@ -46,6 +55,8 @@ pub struct HistoryState {
     pub bytes: i64,
     /// The start event's attributes.
     pub start: Arc<WorkflowExecutionStartedEventAttributes>,
+    /// Summary and details of the start, for people.
+    pub user_metadata: Option<Box<UserMetadata>>,
     /// When the run was started.
     pub start_time: Timestamp,
     /// Open, or how it closed.
@@ -76,14 +87,28 @@ pub struct HistoryState {
     /// Cancel requests on their way to other executions, by their initiated event.
     pub cancels_out:
         BTreeMap<EventId, Arc<RequestCancelExternalWorkflowExecutionInitiatedEventAttributes>>,
+    /// Pending Nexus operations by their scheduled event.
+    pub nexus: BTreeMap<EventId, PendingNexus>,
+    /// Who is told when the chain of runs ends.
+    pub callbacks: Vec<AttachedCallback>,
+    /// The activity that this run is made for, if no workflow has scheduled it.
+    pub standalone: Option<Box<Standalone>>,
     /// The first cancel request, if any.
     pub cancel_requested: bool,
+    /// What it gave as its reason.
+    pub cancel_reason: String,
     /// Signals so far.
     pub signals: u64,
+    /// Updates that are in the history. A closed run keeps them: its callers may ask again.
+    pub updates: KnownUpdates,
     /// Search attributes, merged.
     pub search_attributes: BTreeMap<String, Payload>,
     /// Memo, merged.
     pub memo: BTreeMap<String, Payload>,
+    /// Transactions so far, as far as the history tells: heartbeats and retries of activities leave no trace in it.
+    pub transitions: i64,
+    /// The build that completed the last workflow task; empty if it named none, `None` before the first.
+    pub last_build: Option<String>,
 }
 
 /// A pending activity as it was scheduled.
@@ -119,12 +144,67 @@ pub struct PendingChild {
     pub started: Option<(EventId, RunId)>,
 }
 
+/// A pending Nexus operation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PendingNexus {
+    /// When it was scheduled.
+    pub time: Timestamp,
+    /// The event's attributes.
+    pub attributes: Arc<NexusOperationScheduledEventAttributes>,
+    /// Its `NexusOperationCancelRequested`, 0 if there is none.
+    pub cancel_requested: EventId,
+    /// When that was.
+    pub cancel_time: Timestamp,
+    /// The `WorkflowTaskCompleted` that came with it.
+    pub cancel_completed: EventId,
+}
+
+/// An activity that no workflow has scheduled.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Standalone {
+    /// As it was scheduled.
+    pub scheduled: Option<ScheduledActivity>,
+    /// Its last attempt, from 1; known when it is over.
+    pub attempt: u32,
+    /// When that attempt was started.
+    pub started: Option<Timestamp>,
+    /// Who ran it.
+    pub identity: String,
+    /// How the attempt before failed.
+    pub last_failure: Option<Failure>,
+    /// How it ended.
+    pub end: Option<StandaloneEnd>,
+}
+
+/// How an activity of its own ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum StandaloneEnd {
+    /// With a result.
+    Completed(Option<Payloads>),
+    /// With a failure, which may be a timeout, and Temporal's `RetryState` number.
+    Failed(Box<Failure>, i32),
+    /// Canceled, with details.
+    Canceled(Option<Payloads>),
+    /// Terminated, with a reason.
+    Terminated(String),
+}
+
+/// Somebody who is told when the chain of runs ends.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AttachedCallback {
+    /// Since when.
+    pub time: Timestamp,
+    /// Who.
+    pub callback: Callback,
+}
+
 impl Default for HistoryState {
     fn default() -> Self {
         Self {
             next_event: EventId::FIRST,
             bytes: 0,
             start: Arc::default(),
+            user_metadata: None,
             start_time: Timestamp::EPOCH,
             status: WorkflowExecutionStatus::Running,
             close_time: None,
@@ -139,10 +219,17 @@ impl Default for HistoryState {
             children: BTreeMap::new(),
             signals_out: BTreeMap::new(),
             cancels_out: BTreeMap::new(),
+            nexus: BTreeMap::new(),
+            callbacks: Vec::new(),
+            standalone: None,
             cancel_requested: false,
+            cancel_reason: String::new(),
             signals: 0,
+            updates: KnownUpdates::default(),
             search_attributes: BTreeMap::new(),
             memo: BTreeMap::new(),
+            transitions: 0,
+            last_build: None,
         }
     }
 }
@@ -211,8 +298,13 @@ impl HistoryState {
         self.bytes = self
             .bytes
             .saturating_add(i64::try_from(len).unwrap_or(i64::MAX));
+        if id == EventId::FIRST {
+            self.user_metadata = event.user_metadata.clone().map(Box::new);
+        }
         if let Some(attributes) = &event.attributes {
+            self.transitions += i64::from(begins_transaction(attributes));
             self.apply_attributes(id, time, attributes);
+            self.apply_standalone(time, attributes);
         }
     }
 
@@ -229,6 +321,7 @@ impl HistoryState {
             A::WorkflowTaskCompletedEventAttributes(task) => {
                 self.previous_started = EventId(task.started_event_id);
                 self.last_completed_task = id;
+                self.note_build(task);
             }
             A::ActivityTaskScheduledEventAttributes(scheduled) => {
                 self.apply_scheduled(id, time, scheduled);
@@ -303,8 +396,48 @@ impl HistoryState {
             A::ExternalWorkflowExecutionCancelRequestedEventAttributes(c) => {
                 self.cancels_out.remove(&EventId(c.initiated_event_id));
             }
+            A::NexusOperationScheduledEventAttributes(scheduled) => {
+                let pending = PendingNexus {
+                    time,
+                    attributes: Arc::new(scheduled.clone()),
+                    cancel_requested: EventId::NONE,
+                    cancel_time: Timestamp::EPOCH,
+                    cancel_completed: EventId::NONE,
+                };
+                self.nexus.insert(id, pending);
+            }
+            A::NexusOperationCancelRequestedEventAttributes(cancel) => {
+                if let Some(pending) = self.nexus.get_mut(&EventId(cancel.scheduled_event_id)) {
+                    pending.cancel_requested = id;
+                    pending.cancel_time = time;
+                    pending.cancel_completed = EventId(cancel.workflow_task_completed_event_id);
+                }
+            }
+            A::NexusOperationCompletedEventAttributes(n) => {
+                self.nexus.remove(&EventId(n.scheduled_event_id));
+            }
+            A::NexusOperationFailedEventAttributes(n) => {
+                self.nexus.remove(&EventId(n.scheduled_event_id));
+            }
+            A::NexusOperationCanceledEventAttributes(n) => {
+                self.nexus.remove(&EventId(n.scheduled_event_id));
+            }
+            A::NexusOperationTimedOutEventAttributes(n) => {
+                self.nexus.remove(&EventId(n.scheduled_event_id));
+            }
+            A::WorkflowExecutionOptionsUpdatedEventAttributes(options) => {
+                self.attach(time, &options.attached_completion_callbacks);
+            }
             A::WorkflowExecutionSignaledEventAttributes(_) => self.signals += 1,
-            A::WorkflowExecutionCancelRequestedEventAttributes(_) => self.cancel_requested = true,
+            A::WorkflowExecutionCancelRequestedEventAttributes(request) => {
+                self.cancel_requested = true;
+                self.cancel_reason.clone_from(&request.cause);
+            }
+            A::WorkflowExecutionUpdateAdmittedEventAttributes(_)
+            | A::WorkflowExecutionUpdateAcceptedEventAttributes(_)
+            | A::WorkflowExecutionUpdateCompletedEventAttributes(_) => {
+                self.updates.apply(id, attributes);
+            }
             A::UpsertWorkflowSearchAttributesEventAttributes(upsert) => {
                 if let Some(changes) = &upsert.search_attributes {
                     merge(&mut self.search_attributes, &changes.indexed_fields);
@@ -339,13 +472,76 @@ impl HistoryState {
 
     fn apply_start(&mut self, time: Timestamp, start: &WorkflowExecutionStartedEventAttributes) {
         self.start_time = time;
-        self.search_attributes = start
-            .search_attributes
-            .clone()
-            .unwrap_or_default()
-            .indexed_fields;
+        if let Some(attributes) = &start.search_attributes {
+            merge(&mut self.search_attributes, &attributes.indexed_fields);
+        }
         self.memo = start.memo.clone().unwrap_or_default().fields;
+        self.attach(time, &start.completion_callbacks);
+        self.standalone = start
+            .workflow_id
+            .starts_with(STANDALONE_PREFIX)
+            .then(Box::default);
         self.start = Arc::new(start.clone());
+    }
+
+    /// The builds of the workers that completed workflow tasks are a search attribute.
+    // temporal: service/history/workflow/mutable_state_impl.go addBuildIdToLoadedSearchAttribute, saveBuildIds: the
+    // oldest builds make room when the value is full.
+    fn note_build(&mut self, task: &WorkflowTaskCompletedEventAttributes) {
+        #[expect(deprecated, reason = "deprecated for users, not for SDKs")]
+        let stamp = task.worker_version.as_ref();
+        let build = stamp.map_or("", |it| it.build_id.as_str());
+        if self.last_build.as_deref() == Some(build) {
+            return;
+        }
+        self.last_build = Some(build.to_owned());
+        let known = self.search_attributes.get(BUILD_IDS);
+        let known = known.and_then(|it| from_payload(it, AttributeType::KeywordList).ok()?);
+        let mut builds = match known {
+            Some(Value::KeywordList(builds)) => builds,
+            _ => Vec::new(),
+        };
+        let named = match stamp {
+            Some(stamp) if stamp.use_versioning => format!("versioned:{build}"),
+            _ => format!("unversioned:{build}"),
+        };
+        let named = if build.is_empty() {
+            "unversioned"
+        } else {
+            &named
+        };
+        if !builds.iter().any(|it| it == named) {
+            builds.push(named.to_owned());
+        }
+        let mut payload = to_payload(&Value::KeywordList(builds.clone()));
+        while payload.data.len() > MAX_SEARCH_ATTRIBUTE_BYTES && builds.len() > 1 {
+            builds.remove(0);
+            payload = to_payload(&Value::KeywordList(builds.clone()));
+        }
+        self.search_attributes.insert(BUILD_IDS.to_owned(), payload);
+    }
+
+    /// The end of an activity of its own is the end of its run.
+    fn apply_standalone(&mut self, time: Timestamp, attributes: &Attributes) {
+        let Some(standalone) = self.standalone.as_deref_mut() else {
+            return;
+        };
+        if let Attributes::ActivityTaskStartedEventAttributes(started) = attributes {
+            standalone.attempt = u32::try_from(started.attempt).unwrap_or(1);
+            standalone.started = Some(time);
+            standalone.identity.clone_from(&started.identity);
+            standalone.last_failure.clone_from(&started.last_failure);
+        }
+        if let Some((status, end)) = crate::standalone::end_of(attributes) {
+            standalone.end = Some(end);
+            self.close(status, time, "");
+        }
+    }
+
+    fn attach(&mut self, time: Timestamp, callbacks: &[Callback]) {
+        let attached = callbacks.iter().cloned();
+        self.callbacks
+            .extend(attached.map(|callback| AttachedCallback { time, callback }));
     }
 
     fn apply_scheduled(
@@ -370,6 +566,9 @@ impl HistoryState {
             attributes: Arc::new(scheduled.clone()),
             cancel_requested: EventId::NONE,
         };
+        if let Some(standalone) = self.standalone.as_deref_mut() {
+            standalone.scheduled = Some(activity.clone());
+        }
         self.activity_ids
             .insert(ActivityId::new(scheduled.activity_id.as_str()), id);
         self.activities.insert(id, activity);
@@ -401,6 +600,7 @@ impl HistoryState {
         self.children.clear();
         self.signals_out.clear();
         self.cancels_out.clear();
+        self.nexus.clear();
     }
 
     /// The merged search attributes as the wire has them; `None` if there are none.
@@ -409,6 +609,45 @@ impl HistoryState {
         (!self.search_attributes.is_empty()).then(|| SearchAttributes {
             indexed_fields: self.search_attributes.clone(),
         })
+    }
+}
+
+/// Whether such an event stands first in its transaction: what a workflow task decides stands behind its completion.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the other events follow one of these"
+)]
+fn begins_transaction(attributes: &Attributes) -> bool {
+    use Attributes as A;
+    match attributes {
+        A::WorkflowExecutionTimedOutEventAttributes(_)
+        | A::WorkflowExecutionStartedEventAttributes(_)
+        | A::WorkflowExecutionTerminatedEventAttributes(_)
+        | A::WorkflowExecutionSignaledEventAttributes(_)
+        | A::WorkflowExecutionCancelRequestedEventAttributes(_)
+        | A::WorkflowExecutionOptionsUpdatedEventAttributes(_)
+        | A::WorkflowTaskStartedEventAttributes(_)
+        | A::WorkflowTaskCompletedEventAttributes(_)
+        | A::WorkflowTaskFailedEventAttributes(_)
+        | A::WorkflowTaskTimedOutEventAttributes(_)
+        | A::ActivityTaskStartedEventAttributes(_)
+        | A::ActivityTaskCompletedEventAttributes(_)
+        | A::ActivityTaskFailedEventAttributes(_)
+        | A::ActivityTaskTimedOutEventAttributes(_)
+        | A::ActivityTaskCanceledEventAttributes(_)
+        | A::TimerFiredEventAttributes(_)
+        | A::StartChildWorkflowExecutionFailedEventAttributes(_)
+        | A::ChildWorkflowExecutionStartedEventAttributes(_)
+        | A::ChildWorkflowExecutionCompletedEventAttributes(_)
+        | A::ChildWorkflowExecutionFailedEventAttributes(_)
+        | A::ChildWorkflowExecutionCanceledEventAttributes(_)
+        | A::ChildWorkflowExecutionTimedOutEventAttributes(_)
+        | A::ChildWorkflowExecutionTerminatedEventAttributes(_)
+        | A::SignalExternalWorkflowExecutionFailedEventAttributes(_)
+        | A::ExternalWorkflowExecutionSignaledEventAttributes(_)
+        | A::RequestCancelExternalWorkflowExecutionFailedEventAttributes(_)
+        | A::ExternalWorkflowExecutionCancelRequestedEventAttributes(_) => true,
+        _ => false,
     }
 }
 

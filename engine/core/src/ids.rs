@@ -77,6 +77,8 @@ string_id! {
     TimerId;
     /// The id by which a caller may ask the same thing twice.
     RequestId;
+    /// The id that a caller gave an update; unique in a run.
+    UpdateId;
 }
 
 /// A workflow in its namespace: what a shard owns, loads and evicts as one.

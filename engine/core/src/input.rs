@@ -35,6 +35,9 @@ pub enum InputEvent {
     Tick,
     /// Memory is wanted: forget this execution if it is idle.
     Evict(ExecutionKey),
+    /// The caller behind `ReplyTo`, who waits for an update of this execution, has waited for as long as it may: it
+    /// is answered with the stage that the update has reached. Nothing happens if it has been answered already.
+    WaitEnded(ReplyTo, ExecutionKey),
     /// A caller asks which schedules there are; the answer goes to `reply_to`.
     ListSchedules(ReplyTo, ListSchedules),
 }

@@ -34,7 +34,9 @@ pub mod input;
 pub mod limits;
 pub mod matching;
 pub mod message;
+mod multi;
 pub mod namespace;
+pub mod nexus;
 mod outbox;
 pub mod parse;
 pub mod policy;
@@ -46,12 +48,16 @@ pub mod request;
 pub mod schedule;
 pub mod shard;
 mod signal;
+pub mod standalone;
 mod start;
 pub mod time;
 mod timer;
 pub mod token;
 mod tx;
+pub mod update;
+pub mod visibility;
 mod volatile;
+pub mod workers;
 pub mod workflow_task;
 
 pub use clock::Clock;
@@ -59,7 +65,7 @@ pub use effect::{Effect, Effects, Rejection, Reply, ReplyTo};
 pub use execution::{Execution, Run};
 pub use ids::{
     ActivityId, Epoch, EventId, ExecutionKey, Namespace, RunId, RunKey, ShardId, TaskQueueName,
-    TimerId, WorkflowId,
+    TimerId, UpdateId, WorkflowId,
 };
 pub use input::{Entropy, Input, InputEvent};
 pub use matching::{Matching, MatchingInput, QueryToken};

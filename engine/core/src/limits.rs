@@ -11,6 +11,29 @@ pub const MAX_BLOB_BYTES: usize = 2 * 1024 * 1024;
 pub const MAX_PENDING: usize = 2_000;
 /// Signals of one run; one more is refused. temporal: `history.maximumSignalsPerExecution`.
 pub const MAX_SIGNALS: u64 = 10_000;
+/// Updates of one run that are neither completed nor rejected; one more is refused.
+/// temporal: `history.maxInFlightUpdates`.
+pub const MAX_UPDATES_IN_FLIGHT: usize = 10;
+/// Bytes of the requests of updates that wait for a worker's verdict; more are refused.
+/// temporal: `history.maxInFlightUpdatePayloads`.
+pub const MAX_UPDATE_BYTES_IN_FLIGHT: usize = 20 * 1024 * 1024;
+/// Updates of one run; one more is refused. temporal: `history.maxTotalUpdates`.
+pub const MAX_UPDATES: usize = 2_000;
+/// From here a started workflow task suggests continue-as-new.
+/// temporal: `history.maxTotalUpdates.suggestContinueAsNewThreshold`.
+pub const SUGGEST_CAN_UPDATES: usize = 1_800;
+/// Callers that wait for the updates of one run; one more is refused.
+pub const MAX_UPDATE_WAITERS: usize = 1_000;
+/// How long a caller waits for an update before it is told how far the update is.
+/// temporal: `history.longPollExpirationInterval`.
+pub const UPDATE_LONG_POLL: Duration = Duration::from_secs(20);
+/// How long a speculative workflow task may wait for a poller. temporal: `SpeculativeWorkflowTaskScheduleToStartTimeout`.
+pub const SPECULATIVE_SCHEDULE_TO_START: Duration = Duration::from_secs(5);
+/// Events that a worker is shown again and again while all that it does is to reject updates; more are written down.
+/// temporal: `history.discardSpeculativeWorkflowTaskMaximumEventsCount`.
+pub const MAX_SPECULATIVE_EVENTS: i64 = 10;
+/// From this attempt of a workflow task on, updates are refused. temporal: `failUpdateWorkflowTaskAttemptCount`.
+pub const UPDATE_REFUSING_ATTEMPT: u32 = 3;
 /// Events buffered during a started workflow task; one more forces that task to fail.
 /// temporal: `history.maximumBufferedEventsBatch`.
 pub const MAX_BUFFERED_EVENTS: usize = 100;
@@ -52,14 +75,26 @@ pub const RESEND_INTERVAL: Duration = Duration::from_secs(2);
 pub const MAX_LOADED_EXECUTIONS: usize = 100_000;
 /// Namespaces; one more is refused.
 pub const MAX_NAMESPACES: usize = 10_000;
+/// Nexus endpoints; one more is refused.
+pub const MAX_ENDPOINTS: usize = 10_000;
 /// Search attributes that users add to one namespace; one more is refused.
 pub const MAX_SEARCH_ATTRIBUTES: usize = 500;
+/// Workers that are known by what they say about themselves; the longest silent is forgotten for one more.
+pub const MAX_WORKERS: usize = 100_000;
 /// Pollers waiting on one queue; one more is refused.
 pub const MAX_POLLERS: usize = 10_000;
 /// How long a worker may take to answer a query before its caller is told to ask again.
 pub const QUERY_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a poll waits for a task. temporal: `matching.longPollExpirationInterval`.
 pub const LONG_POLL: Duration = Duration::from_secs(60);
+/// Search attributes of one request. temporal: `frontend.searchAttributesNumberOfKeysLimit`.
+pub const MAX_REQUEST_SEARCH_ATTRIBUTES: usize = 100;
+/// Bytes of one search attribute's value. temporal: `frontend.searchAttributesSizeOfValueLimit`.
+pub const MAX_SEARCH_ATTRIBUTE_BYTES: usize = 2 * 1024;
+/// Bytes of all search attributes of one request. temporal: `frontend.searchAttributesTotalSizeLimit`.
+pub const MAX_SEARCH_ATTRIBUTES_BYTES: usize = 40 * 1024;
+/// Rows of one page of a list. temporal: `frontend.visibilityMaxPageSize`.
+pub const MAX_VISIBILITY_PAGE: usize = 1_000;
 /// Default of how late a schedule's action may be. temporal: `DefaultCatchupWindow`.
 pub const DEFAULT_CATCHUP_WINDOW: Duration = Duration::from_secs(365 * 24 * 3600);
 /// Least value of the same; a shorter one becomes this. temporal: `MinCatchupWindow`.

@@ -20,6 +20,7 @@ use crate::{
     ids::{
         Epoch, EventId, ExecutionKey, Namespace, RequestId, RunId, RunKey, ShardId, TaskQueueName,
     },
+    nexus::NexusClosed,
     policy::ParentClosePolicy,
     record::Proto,
     request::StartRequest,
@@ -88,6 +89,8 @@ pub enum TaskKind {
     Workflow,
     /// For activity code.
     Activity,
+    /// For Nexus handlers.
+    Nexus,
 }
 
 /// A task as shards and matching name it. An attempt that is over makes a different task.
@@ -249,6 +252,8 @@ pub enum OutboxWork {
         /// The sender's `RequestCancelExternalWorkflowExecutionInitiated`.
         initiated: EventId,
     },
+    /// What a Nexus operation's handler did has ended.
+    NexusClosed(Box<NexusClosed>),
     /// Start a schedule's workflow.
     StartScheduled(Box<StartScheduled>),
     /// Ask a schedule's workflow to make room for the next one.
@@ -319,6 +324,10 @@ pub struct ChildClosed {
 
 /// How a child's chain ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one per child, inside a boxed message"
+)]
 pub enum ChildOutcome {
     /// With a result.
     Completed(Option<Proto<Payloads>>),

@@ -11,6 +11,7 @@
 //! | `ChildClosed` | finds the child not pending, or its end buffered | done |
 //! | `SignalExternal` | finds the request id taken | done, not found, too many |
 //! | `CancelExternal` | finds cancel requested | done, not found |
+//! | `NexusClosed` | finds the operation over | done |
 //! | `StartScheduled` | finds the run that its request id made | started, or the id is taken |
 //! | `AskScheduled` | finds the run closed or cancel requested | done |
 //! | `ScheduledClosed` | finds the workflow not running | done |
@@ -65,6 +66,14 @@ impl Step<'_> {
                 self.close_child(loaded, first_run, *policy)
             }
             OutboxWork::ChildClosed(closed) => self.end_child(loaded, closed, &item.from),
+            OutboxWork::NexusClosed(closed) => {
+                if loaded.execution.runs.contains_key(&closed.run_id) {
+                    let mut tx = self.open(loaded, &closed.run_id);
+                    tx.nexus_closed(closed);
+                    tx.finish();
+                }
+                OutboxResult::Done
+            }
             OutboxWork::SignalExternal {
                 run_id,
                 child_only,
@@ -83,7 +92,13 @@ impl Step<'_> {
                     links: Vec::new(),
                     sender: Some(item.from.clone()),
                 };
-                return self.deliver_signal(loaded, run_id.as_ref(), *child_only, signal);
+                return self.deliver_signal(
+                    loaded,
+                    &item.from,
+                    run_id.as_ref(),
+                    *child_only,
+                    signal,
+                );
             }
             OutboxWork::CancelExternal {
                 run_id,
@@ -238,15 +253,15 @@ impl Step<'_> {
     fn deliver_signal(
         &mut self,
         loaded: &mut Loaded,
+        sender: &RunKey,
         run_id: Option<&RunId>,
         child_only: bool,
         signal: Signal,
     ) -> Option<OutboxResult> {
-        let sender = signal.sender.clone().expect("another execution sends it");
         if taken_before(loaded, &signal.request_id) {
             return Some(OutboxResult::Done);
         }
-        let Some(target) = self.target(loaded, run_id, child_only, &sender) else {
+        let Some(target) = self.target(loaded, run_id, child_only, sender) else {
             return Some(OutboxResult::NotFound);
         };
         let mut tx = self.open(loaded, &target);
@@ -257,13 +272,17 @@ impl Step<'_> {
             Err(
                 Rejection::NotFound(_)
                 | Rejection::AlreadyStarted { .. }
+                | Rejection::ActivityAlreadyStarted { .. }
                 | Rejection::FailedPrecondition(_)
                 | Rejection::NotReady(_)
                 | Rejection::NamespaceNotFound(_)
                 | Rejection::NamespaceExists(_)
-                | Rejection::PermissionDenied(_)
+                | Rejection::Exists(_)
                 | Rejection::Unavailable(_)
-                | Rejection::QueryFailed { .. },
+                | Rejection::QueryFailed { .. }
+                | Rejection::PermissionDenied(_)
+                | Rejection::Aborted(_)
+                | Rejection::MultiOperation { .. },
             ) => Some(OutboxResult::NotFound),
         };
         tx.finish();
@@ -365,6 +384,7 @@ impl Tx<'_> {
             OutboxWork::CancelExternal { initiated, .. } => self.cancel_answered(initiated, result),
             OutboxWork::ParentClosed { .. }
             | OutboxWork::ChildClosed(_)
+            | OutboxWork::NexusClosed(_)
             | OutboxWork::ScheduledClosed(_) => {}
             OutboxWork::StartScheduled(_) | OutboxWork::AskScheduled { .. } => {
                 unreachable!("only schedules start and ask their workflows")

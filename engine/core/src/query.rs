@@ -47,7 +47,7 @@ impl Tx<'_> {
             reply_to,
             sent_with: None,
         };
-        if self.run.task.is_none() {
+        if self.task().is_none() {
             self.offer_query(query);
         } else if self.volatile.queries.len() >= MAX_BUFFERED_QUERIES {
             self.reply(
@@ -63,7 +63,7 @@ impl Tx<'_> {
 
     /// No workflow task will answer them: the waiting queries of the run in hand go to workers directly.
     pub(crate) fn release_queries(&mut self) {
-        if self.run.task.is_some() || self.volatile.queries.is_empty() {
+        if self.task().is_some() || self.volatile.queries.is_empty() {
             return;
         }
         let run_id = self.run.run_id.clone();

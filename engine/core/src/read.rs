@@ -18,10 +18,12 @@ use crate::{
     execution::Run,
     ids::{EventId, ExecutionKey, RunKey},
     limits::MAX_HISTORY_WAITERS,
+    nexus::{callback_infos, pending_nexus_operations},
     request::HistoryRequest,
     time::{Timestamp, duration_to_proto},
     tx::Tx,
     volatile::HistoryWaiter,
+    workflow_task::WorkflowTask,
 };
 
 impl Tx<'_> {
@@ -32,6 +34,7 @@ impl Tx<'_> {
             run_id: self.run.run_id.clone(),
             from: request.from,
             close_event_only: request.close_event_only,
+            activity: false,
             reply_to,
         };
         let ready = self.history_ready(&waiter);
@@ -58,7 +61,7 @@ impl Tx<'_> {
         let suffix = if waiter.close_event_only {
             Vec::new()
         } else {
-            self.transient_events()
+            self.unwritten_events()
         };
         Reply::History(HistoryReply {
             run: self.run_key(),
@@ -80,16 +83,24 @@ impl Tx<'_> {
             .partition(|w: &HistoryWaiter| w.run_id == run_id && self.history_ready(w));
         self.volatile.waiters = waiting;
         for waiter in ready {
-            let reply = self.history_reply(&waiter, true);
+            let reply = if waiter.activity {
+                self.standalone_outcome()
+            } else {
+                self.history_reply(&waiter, true)
+            };
             self.reply(waiter.reply_to, Ok(reply));
         }
     }
 }
 
-/// A run's state as the wire has it.
+/// A run's state as the wire has it. `task` is its pending workflow task, which the log need not know of.
 // temporal: service/history/api/describeworkflow/api.go.
 #[must_use]
-pub fn describe(key: &ExecutionKey, run: &Run) -> DescribeWorkflowExecutionResponse {
+pub fn describe(
+    key: &ExecutionKey,
+    run: &Run,
+    task: Option<&WorkflowTask>,
+) -> DescribeWorkflowExecutionResponse {
     let history = &run.history;
     let start = &history.start;
     DescribeWorkflowExecutionResponse {
@@ -98,12 +109,14 @@ pub fn describe(key: &ExecutionKey, run: &Run) -> DescribeWorkflowExecutionRespo
             workflow_execution_timeout: start.workflow_execution_timeout,
             workflow_run_timeout: start.workflow_run_timeout,
             default_workflow_task_timeout: start.workflow_task_timeout,
-            user_metadata: None,
+            user_metadata: history.user_metadata.as_deref().cloned(),
         }),
         workflow_execution_info: Some(info(key, run)),
         pending_activities: pending_activities(run),
         pending_children: pending_children(run),
-        pending_workflow_task: pending_task(run),
+        pending_workflow_task: task.map(pending_task),
+        callbacks: callback_infos(run),
+        pending_nexus_operations: pending_nexus_operations(run),
         workflow_extended_info: Some(WorkflowExecutionExtendedInfo {
             execution_expiration_time: history.chain_expires().map(Timestamp::to_proto),
             run_expiration_time: history.run_expires().map(Timestamp::to_proto),
@@ -144,6 +157,7 @@ fn info(key: &ExecutionKey, run: &Run) -> WorkflowExecutionInfo {
         search_attributes: history.search_attributes_proto(),
         task_queue: start.task_queue.clone().unwrap_or_default().name,
         history_size_bytes: history.bytes,
+        state_transition_count: history.transitions,
         execution_duration: duration.map(duration_to_proto),
         root_execution: start
             .root_workflow_execution
@@ -206,19 +220,18 @@ fn pending_children(run: &Run) -> Vec<PendingChildExecutionInfo> {
     children.collect()
 }
 
-fn pending_task(run: &Run) -> Option<PendingWorkflowTaskInfo> {
-    let task = run.task.as_deref()?;
+fn pending_task(task: &WorkflowTask) -> PendingWorkflowTaskInfo {
     let state = match task.started {
         Some(_) => PendingWorkflowTaskState::Started,
         None => PendingWorkflowTaskState::Scheduled,
     };
-    Some(PendingWorkflowTaskInfo {
+    PendingWorkflowTaskInfo {
         state: state.into(),
         scheduled_time: Some(task.scheduled_time.to_proto()),
         original_scheduled_time: Some(task.original_scheduled_time.to_proto()),
         started_time: task.started.as_ref().map(|s| s.time.to_proto()),
         attempt: i32::try_from(task.attempt).unwrap_or(i32::MAX),
-    })
+    }
 }
 
 /// The last event of a closed run.

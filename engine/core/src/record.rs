@@ -9,9 +9,11 @@ use crate::{
     ids::{Epoch, EventId, ExecutionKey, Namespace, RequestId, RunId, ShardId},
     message::OutboxWork,
     namespace::NamespaceInfo,
+    nexus::{Endpoint, NexusState},
     request::StickyRequest,
     schedule::{ScheduleRecord, ScheduledBy},
     time::Timestamp,
+    visibility::RowChange,
     workflow_task::WorkflowTask,
 };
 
@@ -71,6 +73,12 @@ pub enum Record {
     ChildBegun(bool),
     /// A namespace is now this; `None` when it is gone. Of the registry, not of a run.
     Namespace(Namespace, Option<Box<NamespaceInfo>>),
+    /// What is known of the run without loading it is different now. No part of its state.
+    Row(Box<RowChange>),
+    /// What the handler of a Nexus operation is asked, by its scheduled event; `None` when it is over.
+    Nexus(EventId, Option<Box<NexusState>>),
+    /// A Nexus endpoint is now this; `None` when it is gone. Of the registry, not of a run.
+    Endpoint(String, Option<Box<Endpoint>>),
     /// A schedule changes. Of the incarnation that the entry's run id names, not of a run.
     Schedule(Box<ScheduleRecord>),
     /// The run belongs to a chain that a schedule started, and its end is to be told.
@@ -83,7 +91,7 @@ impl Record {
     pub fn is_of_run(&self) -> bool {
         !matches!(
             self,
-            Self::Created(_) | Self::Namespace(..) | Self::Schedule(_)
+            Self::Created(_) | Self::Namespace(..) | Self::Endpoint(..) | Self::Schedule(_)
         )
     }
 }

@@ -1,5 +1,7 @@
 //! Core's replies as the wire has them. The owner fetches the history that a reply names and hands it in.
 
+mod update;
+
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
@@ -10,15 +12,19 @@ use steadfast_proto::temporal::api::{
     query::v1::QueryRejected,
     workflowservice::v1::{
         GetWorkflowExecutionHistoryResponse, PollActivityTaskQueueResponse,
-        PollWorkflowTaskQueueResponse, QueryWorkflowResponse, RespondWorkflowTaskCompletedResponse,
-        SignalWithStartWorkflowExecutionResponse, StartWorkflowExecutionResponse,
+        PollNexusTaskQueueResponse, PollWorkflowTaskQueueResponse, QueryWorkflowResponse,
+        RespondWorkflowTaskCompletedResponse, SignalWithStartWorkflowExecutionResponse,
+        StartWorkflowExecutionResponse,
     },
 };
+
+pub use update::{multi_operation_failure, update, update_poll, update_with_start};
 
 use crate::{
     chain::{execution, normal},
     effect::{ActivityTaskReply, HistoryReply, QueryTaskReply, Started, WorkflowTaskReply},
     ids::{EventId, RunId},
+    nexus::NexusTaskReply,
     parse::retry_policy_to_proto,
     time::duration_to_proto,
 };
@@ -77,6 +83,7 @@ pub fn workflow_task(
         scheduled_time: Some(task.scheduled_time.to_proto()),
         started_time: Some(task.started_time.to_proto()),
         queries: task.queries,
+        messages: task.messages,
         ..PollWorkflowTaskQueueResponse::default()
     }
 }
@@ -114,7 +121,12 @@ pub fn activity_task(task: ActivityTaskReply) -> PollActivityTaskQueueResponse {
         workflow_type: Some(WorkflowType {
             name: task.workflow_type,
         }),
-        workflow_execution: Some(execution(&task.token.run)),
+        workflow_execution: (!task.standalone).then(|| execution(&task.token.run)),
+        activity_run_id: if task.standalone {
+            task.token.run.run_id.to_string()
+        } else {
+            String::new()
+        },
         activity_type: Some(ActivityType {
             name: task.activity_type,
         }),
@@ -135,28 +147,42 @@ pub fn activity_task(task: ActivityTaskReply) -> PollActivityTaskQueueResponse {
     }
 }
 
+/// A Nexus task.
+#[must_use]
+pub fn nexus_task(task: NexusTaskReply) -> PollNexusTaskQueueResponse {
+    PollNexusTaskQueueResponse {
+        task_token: task.token.encode().into(),
+        request: Some(task.request),
+        ..PollNexusTaskQueueResponse::default()
+    }
+}
+
 /// The answer to a completed workflow task.
 #[must_use]
 pub fn workflow_task_completed(
     next: Option<PollWorkflowTaskQueueResponse>,
     activities: Vec<ActivityTaskReply>,
-    reset_to: EventId,
+    reset_to: Option<EventId>,
 ) -> RespondWorkflowTaskCompletedResponse {
     RespondWorkflowTaskCompletedResponse {
         workflow_task: next,
         activity_tasks: activities.into_iter().map(activity_task).collect(),
-        reset_history_event_id: reset_to.0,
+        reset_history_event_id: reset_to.map_or(0, |event| event.0),
     }
 }
 
-/// The answer to a start.
+/// The answer to a start. `eager` is the first workflow task, if the caller runs it itself.
 #[must_use]
-pub fn started(started: &Started) -> StartWorkflowExecutionResponse {
+pub fn started(
+    started: &Started,
+    eager: Option<PollWorkflowTaskQueueResponse>,
+) -> StartWorkflowExecutionResponse {
     StartWorkflowExecutionResponse {
         run_id: started.run_id.to_string(),
         first_execution_run_id: started.first_run.to_string(),
         started: started.started,
         status: started.status.into(),
+        eager_workflow_task: eager,
         ..StartWorkflowExecutionResponse::default()
     }
 }

@@ -1,6 +1,10 @@
 //! What callers ask of an execution, parsed and valid: below this line nothing is optional that Temporal requires.
 
-use std::{collections::BTreeMap, sync::LazyLock, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 use steadfast_proto::temporal::api::{
@@ -9,15 +13,18 @@ use steadfast_proto::temporal::api::{
     failure::v1::Failure,
     query::v1::{WorkflowQuery, WorkflowQueryResult},
     sdk::v1::{UserMetadata, WorkflowTaskCompletedMetadata},
+    update::v1 as wire,
 };
 
 use crate::{
     command::Command,
-    ids::{ActivityId, EventId, ExecutionKey, RequestId, RunId, TaskQueueName},
+    ids::{ActivityId, EventId, ExecutionKey, RequestId, RunId, TaskQueueName, UpdateId},
     namespace::{NamespaceRequest, registry_key},
+    nexus::{self, EndpointRequest, NexusAnswer},
     policy::{IdConflictPolicy, IdReusePolicy, RetryPolicy},
     record::Proto,
     schedule::ScheduleRequest,
+    standalone::{StandaloneRequest, StandaloneStart},
     token::TaskToken,
 };
 
@@ -50,6 +57,20 @@ pub enum Request {
     ResetStickiness(Target),
     /// Something about namespaces.
     Namespace(NamespaceRequest),
+    /// Have the open run's code do something and answer.
+    Update(Box<UpdateRequest>),
+    /// Ask how far an update is.
+    PollUpdate(PollUpdate),
+    /// Start a run unless one is open, and update it.
+    UpdateWithStart(Arc<StartRequest>, Box<UpdateRequest>),
+    /// A Nexus handler answers.
+    NexusAnswer(Box<NexusAnswer>),
+    /// Start an activity of its own.
+    StartActivity(Box<StandaloneStart>),
+    /// Something about an activity of its own.
+    Standalone(Box<StandaloneRequest>),
+    /// Something about Nexus endpoints.
+    Endpoint(EndpointRequest),
     /// Something about a schedule.
     Schedule(Box<ScheduleRequest>),
 }
@@ -68,8 +89,10 @@ impl Request {
     #[must_use]
     pub fn key(&self) -> &ExecutionKey {
         static REGISTRY: LazyLock<ExecutionKey> = LazyLock::new(registry_key);
+        static ENDPOINTS: LazyLock<ExecutionKey> = LazyLock::new(nexus::registry_key);
         match self {
             Self::Namespace(_) => &REGISTRY,
+            Self::Endpoint(_) => &ENDPOINTS,
             Self::Start(start) | Self::SignalWithStart(start, _) => &start.key,
             Self::Signal(signal) => &signal.target.key,
             Self::Cancel(cancel) => &cancel.target.key,
@@ -80,6 +103,11 @@ impl Request {
             Self::CompleteWorkflowTask(complete) => &complete.token.run.execution,
             Self::FailWorkflowTask(fail) => &fail.token.run.execution,
             Self::Activity(activity) => activity.target.key(),
+            Self::Update(update) | Self::UpdateWithStart(_, update) => &update.target.key,
+            Self::PollUpdate(poll) => &poll.target.key,
+            Self::StartActivity(start) => &start.start.key,
+            Self::Standalone(request) => &request.target.key,
+            Self::NexusAnswer(answer) => &answer.token.run.execution,
             Self::Schedule(schedule) => &schedule.key,
         }
     }
@@ -235,6 +263,10 @@ pub struct CompleteWorkflowTask {
     pub return_new_task: bool,
     /// Make a new workflow task even if nothing happened.
     pub force_new_task: bool,
+    /// Answers to the updates that came with the task.
+    pub messages: Vec<UpdateMessage>,
+    /// Whether the worker forgets the task, with the events that came with it, when it is told to.
+    pub can_discard: bool,
     /// Answers to the queries that came with the task.
     pub query_results: BTreeMap<String, WorkflowQueryResult>,
     /// Flags that the SDK wants back at replay.
@@ -274,6 +306,65 @@ pub struct FailWorkflowTask {
     pub identity: String,
 }
 
+/// A message of a worker about an update.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UpdateMessage {
+    /// Its name in its completion, by which a command gives it its place.
+    pub id: String,
+    /// Which update.
+    pub update_id: UpdateId,
+    /// What it says; one that does not parse fails the workflow task when its turn comes.
+    pub body: Result<UpdateAnswer, CommandError>,
+}
+
+/// What a worker says to an update.
+#[derive(Clone, Debug, PartialEq)]
+pub enum UpdateAnswer {
+    /// The code takes it.
+    Accept(Box<wire::Acceptance>),
+    /// The code does not take it.
+    Reject(Box<wire::Rejection>),
+    /// The code has done it.
+    Respond(Box<wire::Response>),
+}
+
+/// How far an update is, as callers ask for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum UpdateStage {
+    /// The server knows of it. Nobody can wait for this: it is as far as every update is at least.
+    Admitted,
+    /// The workflow's code has taken it.
+    Accepted,
+    /// It has an outcome: the workflow's code has done it, or has refused it.
+    Completed,
+}
+
+/// An update.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UpdateRequest {
+    /// Whom.
+    pub target: Target,
+    /// If given, the chain that is meant.
+    pub first_run: Option<RunId>,
+    /// Makes a repeated request harmless.
+    pub update_id: UpdateId,
+    /// The request as workers and histories see it; its meta has the update id.
+    pub request: Arc<wire::Request>,
+    /// What the caller waits for.
+    pub stage: UpdateStage,
+}
+
+/// A question for the progress of an update.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PollUpdate {
+    /// Whose.
+    pub target: Target,
+    /// Which update.
+    pub update_id: UpdateId,
+    /// What the caller waits for; [`UpdateStage::Admitted`] is not waited for.
+    pub stage: UpdateStage,
+}
+
 /// Something about one attempt of an activity.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ActivityRequest {
@@ -307,6 +398,10 @@ impl ActivityTarget {
 
 /// What is said about an attempt.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one per request, taken apart at once"
+)]
 pub enum ActivityAction {
     /// It completed.
     Complete(Option<Payloads>),

@@ -12,7 +12,10 @@
 //! Deadlines stand on the shard's `high`, the durable maximum of every wall-clock reading: history time never runs
 //! back, and no timer is early by it. Messages without an answer are sent again on the steady clock.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    mem,
+};
 
 use crate::{
     chain::Origin,
@@ -77,7 +80,7 @@ impl Loaded {
     /// An activity that waits for its next attempt keeps nobody busy.
     fn is_busy(&self, now: Timestamp) -> bool {
         let at_work = |run: &Run| {
-            run.task.is_some()
+            self.volatile.task_of(run).is_some()
                 || !run.outbox.is_empty()
                 || run
                     .activities
@@ -97,6 +100,8 @@ enum Work {
     OutboxAnswer(Box<OutboxAnswer>),
     /// Time may have done something.
     Tick,
+    /// A caller that waits for an update has waited for as long as it may.
+    WaitEnded(ReplyTo),
     /// It has just been loaded: offer what waits, find the deadline. Nothing is decided.
     Adopt,
 }
@@ -282,6 +287,9 @@ impl Shard {
                 let ids = Reply::Schedule(Box::new(ScheduleReply::Ids(self.list(&list))));
                 effects.effects.push(Effect::Reply(reply_to, Ok(ids)));
             }
+            InputEvent::WaitEnded(reply_to, key) => {
+                self.wait_ended(reply_to, key, entropy, now, effects);
+            }
         }
         self.bound_memory();
     }
@@ -346,7 +354,22 @@ impl Shard {
             if let Slot::Loaded(loaded) = slot {
                 loaded.volatile.queries.retain(|q| q.reply_to != reply_to);
                 loaded.volatile.waiters.retain(|w| w.reply_to != reply_to);
+                loaded.volatile.updates.forget_waiter(reply_to);
             }
+        }
+    }
+
+    /// Nobody waits for an execution that is not in memory, or about to be.
+    fn wait_ended(
+        &mut self,
+        reply_to: ReplyTo,
+        key: ExecutionKey,
+        entropy: Entropy,
+        now: Now,
+        effects: &mut Effects,
+    ) {
+        if let Some(Slot::Loaded(_) | Slot::Loading { .. }) = self.slots.get(&key) {
+            self.work(key, entropy, Work::WaitEnded(reply_to), now, effects);
         }
     }
 
@@ -644,6 +667,12 @@ impl Step<'_> {
                 }
             }
             Work::OutboxAnswer(answer) => self.outbox_answer(loaded, &answer),
+            Work::WaitEnded(reply_to) => {
+                if let Some(mut tx) = self.current(loaded) {
+                    tx.end_update_wait(reply_to);
+                    tx.finish();
+                }
+            }
             Work::Adopt => {
                 if let Some(tx) = self.current(loaded) {
                     tx.finish();
@@ -658,6 +687,9 @@ impl Step<'_> {
                 self.schedule_tick(loaded);
             }
         }
+        for again in mem::take(&mut loaded.volatile.again) {
+            self.ask_again(loaded, again);
+        }
     }
 
     /// What the work left to be sent.
@@ -665,7 +697,7 @@ impl Step<'_> {
         for message in loaded.volatile.new_messages.drain(..) {
             self.messages.push((Address::Matching, message));
         }
-        for (run_id, number) in std::mem::take(&mut loaded.volatile.new_work) {
+        for (run_id, number) in mem::take(&mut loaded.volatile.new_work) {
             let execution = &loaded.execution;
             let message = outbox_message(self.key, execution, &run_id, number, self.shards);
             self.messages.extend(message);
@@ -733,7 +765,7 @@ impl Step<'_> {
         self.effects.effects.push(Effect::Reply(to, reply));
     }
 
-    fn request(&mut self, loaded: &mut Loaded, reply_to: ReplyTo, request: Request) {
+    pub(crate) fn request(&mut self, loaded: &mut Loaded, reply_to: ReplyTo, request: Request) {
         match request {
             Request::Start(_) | Request::SignalWithStart(..) => {
                 self.start(loaded, reply_to, request);
@@ -742,10 +774,16 @@ impl Step<'_> {
                 self.schedule_request(loaded, reply_to, request.action);
             }
             Request::Namespace(request) => self.namespace_request(loaded, reply_to, request),
+            Request::UpdateWithStart(start, update) => {
+                self.update_with_start(loaded, reply_to, start, update, false);
+            }
+            Request::Endpoint(request) => self.endpoint_request(loaded, reply_to, request),
+            Request::StartActivity(start) => self.start_standalone(loaded, reply_to, *start),
             Request::Describe(target) => {
                 let answer = self.find(loaded, target.run_id.as_ref()).map(|run_id| {
                     let run = &loaded.execution.runs[&run_id];
-                    Reply::Describe(Box::new(describe(self.key, run)))
+                    let task = loaded.volatile.task_of(run);
+                    Reply::Describe(Box::new(describe(self.key, run, task)))
                 });
                 self.reply(reply_to, answer);
             }
@@ -757,7 +795,11 @@ impl Step<'_> {
             | Request::CompleteWorkflowTask(_)
             | Request::FailWorkflowTask(_)
             | Request::Activity(_)
-            | Request::ResetStickiness(_) => {
+            | Request::NexusAnswer(_)
+            | Request::Standalone(_)
+            | Request::ResetStickiness(_)
+            | Request::Update(_)
+            | Request::PollUpdate(_) => {
                 let wanted = wanted_run(&request);
                 match self.find(loaded, wanted.as_ref()) {
                     Ok(run_id) => self.run_request(loaded, &run_id, reply_to, request),
@@ -784,17 +826,22 @@ impl Step<'_> {
             Request::CompleteWorkflowTask(complete) => tx.complete_task(*complete, reply_to),
             Request::FailWorkflowTask(fail) => tx.fail_task(&fail, reply_to),
             Request::Activity(activity) => tx.activity_request(*activity, reply_to),
+            Request::NexusAnswer(answer) => tx.nexus_answered(*answer, reply_to),
+            Request::Standalone(request) => tx.standalone_request(request.action, reply_to),
             Request::ResetStickiness(_) => {
                 tx.reset_stickiness();
                 tx.reply(reply_to, Ok(Reply::Done));
             }
+            Request::Update(update) => tx.update_request(*update, reply_to),
+            Request::PollUpdate(poll) => tx.poll_update(poll, reply_to),
             Request::Start(_)
             | Request::SignalWithStart(..)
             | Request::Describe(_)
             | Request::Namespace(_)
-            | Request::Schedule(_) => {
-                unreachable!("not for one run")
-            }
+            | Request::Schedule(_)
+            | Request::Endpoint(_)
+            | Request::StartActivity(_)
+            | Request::UpdateWithStart(..) => unreachable!("not for one run"),
         }
         tx.finish();
     }
@@ -814,7 +861,14 @@ impl Step<'_> {
             | Request::Activity(_)
             | Request::ResetStickiness(_)
             | Request::Namespace(_)
-            | Request::Schedule(_) => unreachable!("not a start"),
+            | Request::Schedule(_)
+            | Request::Update(_)
+            | Request::PollUpdate(_)
+            | Request::UpdateWithStart(..)
+            | Request::Endpoint(_)
+            | Request::NexusAnswer(_)
+            | Request::StartActivity(_)
+            | Request::Standalone(_) => unreachable!("not a plain start"),
         };
         let verdict = judge(&start, &loaded.execution);
         if let Verdict::Refused(rejection) = verdict {
@@ -841,7 +895,7 @@ impl Step<'_> {
         match signal {
             Some(signal) => tx.signal_with_start(*signal, started, reply_to),
             None => {
-                let reply = tx.started_reply(started);
+                let reply = tx.eager_reply(&start, started);
                 tx.reply(reply_to, Ok(reply));
             }
         }
@@ -860,6 +914,9 @@ impl Step<'_> {
                 TaskKind::Activity => tx
                     .start_activity(claim)
                     .map(|task| Reply::ActivityTask(Box::new(task))),
+                TaskKind::Nexus => tx
+                    .ask_nexus(claim)
+                    .map(|task| Reply::NexusTask(Box::new(task))),
             };
             tx.finish();
         }
@@ -904,13 +961,20 @@ fn wanted_run(request: &Request) -> Option<RunId> {
         Request::Describe(target) | Request::ResetStickiness(target) => of(target),
         Request::CompleteWorkflowTask(complete) => Some(complete.token.run.run_id.clone()),
         Request::FailWorkflowTask(fail) => Some(fail.token.run.run_id.clone()),
+        Request::NexusAnswer(answer) => Some(answer.token.run.run_id.clone()),
+        Request::Standalone(request) => of(&request.target),
         Request::Activity(activity) => match &activity.target {
             ActivityTarget::Token(token) => Some(token.run.run_id.clone()),
             ActivityTarget::ById(target, _) => of(target),
         },
+        Request::Update(update) => of(&update.target),
+        Request::PollUpdate(poll) => of(&poll.target),
         Request::Start(_)
         | Request::SignalWithStart(..)
         | Request::Namespace(_)
-        | Request::Schedule(_) => None,
+        | Request::Endpoint(_)
+        | Request::StartActivity(_)
+        | Request::Schedule(_)
+        | Request::UpdateWithStart(..) => None,
     }
 }

@@ -26,6 +26,7 @@ use crate::{
     record::Record,
     request::{CancelRequest, SignalRequest, TerminateRequest},
     tx::{Trimmings, Tx},
+    update::closing,
 };
 
 /// A signal, whoever sends it.
@@ -72,9 +73,7 @@ impl Tx<'_> {
             return Err(already_completed());
         }
         if self.run.closing_attempted && self.task_started() {
-            return Err(Rejection::ResourceExhausted(
-                "workflow operation can not be applied because workflow is closing".to_owned(),
-            ));
+            return Err(closing());
         }
         if self.signal_count() >= MAX_SIGNALS {
             return Err(Rejection::InvalidArgument(
@@ -179,7 +178,7 @@ impl Tx<'_> {
     }
 
     /// A caller that names a chain means no other.
-    fn check_chain(&self, first_run: Option<&RunId>) -> Result<(), Rejection> {
+    pub(crate) fn check_chain(&self, first_run: Option<&RunId>) -> Result<(), Rejection> {
         match first_run {
             Some(first) if *first != self.run.history.first_run() => Err(Rejection::NotFound(
                 "workflow execution not found".to_owned(),

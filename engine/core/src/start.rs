@@ -8,6 +8,9 @@
 //! | closed, duplicates allowed | start | start | start |
 //! | closed, only after failure | start unless it completed | = | = |
 //! | closed, no duplicates | refused | = | = |
+//!
+//! A caller that has a worker may ask for the first workflow task in the answer; it gets it unless the first task is
+//! delayed.
 // temporal: service/history/api/workflow_id_dedup.go, startworkflow/api.go, signalwithstartworkflow.
 
 use steadfast_proto::temporal::api::{
@@ -125,12 +128,32 @@ impl Tx<'_> {
 
     /// The run in hand, as the answer to a start.
     pub(crate) fn started_reply(&self, started: bool) -> Reply {
-        Reply::Started(Started {
+        Reply::Started(self.started(started))
+    }
+
+    /// The run in hand, as what a start came to.
+    pub(crate) fn started(&self, started: bool) -> Started {
+        Started {
             run_id: self.run.run_id.clone(),
             first_run: self.run.history.first_run(),
             started,
             status: self.run.history.status,
-        })
+            eager: None,
+        }
+    }
+
+    /// The answer to a start with the first workflow task in it, if the caller would run that one itself.
+    // temporal: service/history/api/startworkflow/api.go. Asked again, the task is given again while it is out.
+    pub(crate) fn eager_reply(&mut self, request: &StartRequest, started: bool) -> Reply {
+        let mut reply = self.started_reply(started);
+        let Reply::Started(answer) = &mut reply else {
+            unreachable!("it answers a start")
+        };
+        if started && request.eager {
+            self.settle();
+            answer.eager = self.start_first_task(request).map(Box::new);
+        }
+        reply
     }
 
     /// A start found this open run and leaves on it what it was told to.

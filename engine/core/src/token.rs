@@ -21,8 +21,10 @@ pub struct TaskToken {
     pub started: EventId,
     /// Which attempt, from 1.
     pub attempt: u32,
-    /// The shard's epoch when it was started. A durable start outlives its epoch; a speculative one will not.
+    /// The shard's epoch when it was started.
     pub epoch: Epoch,
+    /// The task's [`crate::workflow_task::WorkflowTask::stamp`]; 0 for activities.
+    pub stamp: u32,
 }
 
 impl TaskToken {

@@ -12,7 +12,7 @@ use siphasher::sip128::{Hasher128 as _, SipHasher13};
 use steadfast_proto::temporal::api::{
     common::v1::Link,
     history::v1::{HistoryEvent, history_event::Attributes},
-    sdk::v1::UserMetadata,
+    sdk::v1::{EventGroupMarker, UserMetadata},
 };
 
 use crate::{
@@ -26,7 +26,9 @@ use crate::{
     record::{Entry, OutboxPut, Record},
     request::StickyRequest,
     time::Timestamp,
-    volatile::{Offered, Volatile},
+    visibility::{BUILD_IDS, Closing, RowChange, RowUpdate, VisibilityRow, attributes_of, memo_of},
+    volatile::{Offered, Speculative, Volatile},
+    workflow_task::{TaskType, WorkflowTask},
 };
 
 /// Makes ids from an input's entropy and a counter.
@@ -48,15 +50,25 @@ impl IdSource {
         }
     }
 
-    /// A version 4 UUID.
-    pub(crate) fn uuid(&mut self) -> String {
+    /// A number that hardly any other step will draw, and never 0.
+    pub(crate) fn stamp(&mut self) -> u32 {
+        let (high, _) = self.draw();
+        u32::try_from(high >> 32).expect("the upper half") | 1
+    }
+
+    fn draw(&mut self) -> (u64, u64) {
         use std::hash::Hasher as _;
         self.made += 1;
         let mut hasher = SipHasher13::new_with_key(&self.entropy.0);
         hasher.write_u64(self.execution);
         hasher.write_u32(self.made);
         let hash = hasher.finish128();
-        let (high, low) = (hash.h1, hash.h2);
+        (hash.h1, hash.h2)
+    }
+
+    /// A version 4 UUID.
+    pub(crate) fn uuid(&mut self) -> String {
+        let (high, low) = self.draw();
         let low = low & 0x3fff_ffff_ffff_ffff | 0x8000_0000_0000_0000;
         format!(
             "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
@@ -75,6 +87,7 @@ pub(crate) struct Trimmings {
     pub(crate) time: Option<Timestamp>,
     pub(crate) user_metadata: Option<UserMetadata>,
     pub(crate) links: Vec<Link>,
+    pub(crate) group_markers: Vec<EventGroupMarker>,
 }
 
 /// See the module documentation.
@@ -92,8 +105,37 @@ pub(crate) struct Tx<'a> {
     pub(crate) wants_task: bool,
     /// Even if the first workflow task is delayed.
     pub(crate) wants_task_now: bool,
+    /// Activities that the worker would run itself at once.
+    pub(crate) eager: Vec<EventId>,
     /// What waits for a poller may have changed.
     offers_stale: bool,
+    /// What of the run's row is different from what the log has.
+    row: RowDirt,
+}
+
+/// What of a run's row has changed in a transaction.
+#[derive(Clone, Copy, Debug, Default)]
+struct RowDirt {
+    started: bool,
+    attributes: bool,
+    memo: bool,
+    closed: bool,
+}
+
+impl RowDirt {
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the other events change no row"
+    )]
+    fn note(&mut self, event: &HistoryEvent) {
+        use Attributes as A;
+        match event.attributes {
+            Some(A::WorkflowExecutionStartedEventAttributes(_)) => self.started = true,
+            Some(A::UpsertWorkflowSearchAttributesEventAttributes(_)) => self.attributes = true,
+            Some(A::WorkflowPropertiesModifiedEventAttributes(_)) => self.memo = true,
+            _ => {}
+        }
+    }
 }
 
 impl<'a> Tx<'a> {
@@ -139,7 +181,9 @@ impl<'a> Tx<'a> {
             buffered_in_log,
             wants_task: false,
             wants_task_now: false,
+            eager: Vec::new(),
             offers_stale: false,
+            row: RowDirt::default(),
         }
     }
 
@@ -158,7 +202,10 @@ impl<'a> Tx<'a> {
 
     /// Changes what is kept beside the history.
     pub(crate) fn record(&mut self, record: Record) {
-        self.offers_stale |= matches!(record, Record::WorkflowTask(_) | Record::Activity(..));
+        self.offers_stale |= matches!(
+            record,
+            Record::WorkflowTask(_) | Record::Activity(..) | Record::Nexus(..)
+        );
         self.run.apply(&record);
         self.log(record);
     }
@@ -190,8 +237,15 @@ impl<'a> Tx<'a> {
         HistoryEvent {
             event_time: Some(trimmings.time.unwrap_or(self.now).to_proto()),
             event_type: attributes.event_type().into(),
+            // temporal: historybuilder/event_factory.go, workers may not know these yet.
+            worker_may_ignore: matches!(
+                attributes,
+                Attributes::NexusOperationCancelRequestCompletedEventAttributes(_)
+                    | Attributes::NexusOperationCancelRequestFailedEventAttributes(_)
+            ),
             user_metadata: trimmings.user_metadata,
             links: trimmings.links,
+            event_group_markers: trimmings.group_markers,
             attributes: Some(attributes),
             ..HistoryEvent::default()
         }
@@ -201,8 +255,11 @@ impl<'a> Tx<'a> {
         let id = self.run.history.next_event;
         number(&mut event, id);
         let bytes = Bytes::from(event.encode_to_vec());
+        let was_open = self.run.is_open();
         self.run.apply_event(&event, bytes.len());
         self.offers_stale |= !self.run.is_open();
+        self.row.note(&event);
+        self.row.closed |= was_open && !self.run.is_open();
         self.log(Record::Event(bytes));
         id
     }
@@ -237,12 +294,42 @@ impl<'a> Tx<'a> {
         self.run.buffered.push(Buffered { event, len });
     }
 
+    /// The pending workflow task, whether the log knows of it or not.
+    pub(crate) fn task(&self) -> Option<&WorkflowTask> {
+        self.volatile.task_of(&self.run)
+    }
+
+    /// The pending workflow task is this one from now on.
+    pub(crate) fn set_task(&mut self, task: Box<WorkflowTask>) {
+        if task.kind == TaskType::Speculative {
+            let run_id = self.run.run_id.clone();
+            self.volatile.speculative = Some(Speculative { run_id, task });
+            self.offers_stale = true;
+        } else {
+            self.clear_speculative();
+            self.record(Record::WorkflowTask(Some(task)));
+        }
+    }
+
+    /// No workflow task is pending any more.
+    pub(crate) fn clear_task(&mut self) {
+        self.clear_speculative();
+        if self.run.task.is_some() {
+            self.record(Record::WorkflowTask(None));
+        }
+    }
+
+    fn clear_speculative(&mut self) {
+        let gone = self
+            .volatile
+            .speculative
+            .take_if(|s| s.run_id == self.run.run_id);
+        self.offers_stale |= gone.is_some();
+    }
+
     /// Whether a worker has the workflow task.
     pub(crate) fn task_started(&self) -> bool {
-        self.run
-            .task
-            .as_ref()
-            .is_some_and(|task| task.started.is_some())
+        self.task().is_some_and(|task| task.started.is_some())
     }
 
     /// Makes history of all events that waited: those that end something go behind all others.
@@ -290,6 +377,7 @@ impl<'a> Tx<'a> {
         self.settle();
         self.release_queries();
         self.answer_waiters();
+        self.answer_update_waiters();
         if self.execution.current.as_ref() == Some(&self.run.run_id) {
             self.sync_offers();
         }
@@ -301,8 +389,29 @@ impl<'a> Tx<'a> {
             || self.run.history.bytes >= MAX_HISTORY_BYTES
     }
 
+    /// Tells the log what has changed of the row of the run in hand, which is about to leave it.
+    fn log_row(&mut self) {
+        let dirt = mem::take(&mut self.row);
+        let history = &self.run.history;
+        let change = if dirt.started {
+            RowChange::Started(Box::new(VisibilityRow::of(&self.run)))
+        } else if dirt.attributes || dirt.memo || dirt.closed {
+            // A run that closes leaves the builds that it ran on.
+            let builds = dirt.closed && history.search_attributes.contains_key(BUILD_IDS);
+            RowChange::Changed(RowUpdate {
+                search_attributes: (dirt.attributes || builds).then(|| attributes_of(history)),
+                closing: Closing::of(history),
+                memo: dirt.memo.then(|| memo_of(history).unwrap_or_default()),
+            })
+        } else {
+            return;
+        };
+        self.log(Record::Row(Box::new(change)));
+    }
+
     /// An execution without runs has an empty one in hand; that one is dropped.
-    fn put_back(self) {
+    fn put_back(mut self) {
+        self.log_row();
         if !self.run.run_id.is_empty() {
             self.execution
                 .runs
@@ -323,14 +432,21 @@ impl<'a> Tx<'a> {
 
     fn offer_what_waits(&mut self) {
         let (activities, next_attempt) = self.waiting_activities();
-        self.volatile.next_attempt = next_attempt;
+        let (nexus, next_ask) = self.waiting_nexus();
+        self.volatile.next_attempt = next_attempt.into_iter().chain(next_ask).min();
         let task = self
             .waiting_task()
             .map(|(task, sticky)| self.task_offer(task, sticky));
         let activities = activities.into_iter().map(|task| self.activity_offer(task));
+        let nexus = nexus.into_iter().map(|task| Offer {
+            queue: self.nexus_queue(task.scheduled),
+            task,
+            fallback: None,
+        });
         let wanted: BTreeMap<_, _> = task
             .into_iter()
             .chain(activities)
+            .chain(nexus)
             .map(|offer| (offer.task.clone(), offer))
             .collect();
         let Volatile {
@@ -398,6 +514,7 @@ impl<'a> Tx<'a> {
     /// Goes on with another run of the same execution, which becomes the current one.
     pub(crate) fn switch_to(&mut self, run: Run) {
         self.settle();
+        self.log_row();
         let created = run.created.clone();
         self.release_queries();
         self.answer_waiters();
@@ -410,8 +527,11 @@ impl<'a> Tx<'a> {
         self.log(Record::Created(created));
     }
 
-    fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         if self.run.is_open() {
+            if !self.run.buffered.is_empty() {
+                self.write_speculative_task();
+            }
             if self.task_started() && self.buffer_is_full() {
                 self.force_task_failure();
             }
@@ -534,6 +654,10 @@ fn ends_something(event: &HistoryEvent) -> bool {
                 | A::ChildWorkflowExecutionCanceledEventAttributes(_)
                 | A::ChildWorkflowExecutionTimedOutEventAttributes(_)
                 | A::ChildWorkflowExecutionTerminatedEventAttributes(_)
+                | A::NexusOperationCompletedEventAttributes(_)
+                | A::NexusOperationFailedEventAttributes(_)
+                | A::NexusOperationCanceledEventAttributes(_)
+                | A::NexusOperationTimedOutEventAttributes(_)
         )
     )
 }

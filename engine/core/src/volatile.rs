@@ -6,9 +6,12 @@ use steadfast_proto::temporal::api::query::v1::WorkflowQuery;
 
 use crate::{
     effect::ReplyTo,
+    execution::Run,
     ids::{EventId, RunId},
     message::{Message, Offer, TaskRef},
     time::Timestamp,
+    update::{Again, Registry},
+    workflow_task::WorkflowTask,
 };
 
 /// See the module documentation.
@@ -20,6 +23,12 @@ pub(crate) struct Volatile {
     pub(crate) queries: Vec<BufferedQuery>,
     /// Callers that wait for more history.
     pub(crate) waiters: Vec<HistoryWaiter>,
+    /// The open run's workflow task, while it is one that may leave no trace.
+    pub(crate) speculative: Option<Speculative>,
+    /// Updates that no worker has accepted, and callers that wait for updates.
+    pub(crate) updates: Registry,
+    /// What is to be asked for once more, now that the run it was asked of has closed.
+    pub(crate) again: Vec<Again>,
     /// Whether `offers` has been filled since the execution was loaded.
     pub(crate) synced: bool,
     /// When the next activity attempt that is not due yet will be.
@@ -30,6 +39,13 @@ pub(crate) struct Volatile {
     pub(crate) new_messages: Vec<Message>,
     /// Outbox work of this step that is to be sent.
     pub(crate) new_work: Vec<(RunId, u64)>,
+}
+
+/// A speculative workflow task.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Speculative {
+    pub(crate) run_id: RunId,
+    pub(crate) task: Box<WorkflowTask>,
 }
 
 /// A task that matching has been offered.
@@ -58,12 +74,27 @@ pub(crate) struct HistoryWaiter {
     pub(crate) run_id: RunId,
     pub(crate) from: EventId,
     pub(crate) close_event_only: bool,
+    /// Whether it is an activity's end that is wanted.
+    pub(crate) activity: bool,
     pub(crate) reply_to: ReplyTo,
 }
 
 impl Volatile {
+    /// The pending workflow task of a run, whether the log knows of it or not.
+    pub(crate) fn task_of<'a>(&'a self, run: &'a Run) -> Option<&'a WorkflowTask> {
+        let speculative = self.speculative.as_ref();
+        let speculative = speculative.filter(|s| s.run_id == run.run_id);
+        run.task
+            .as_deref()
+            .or_else(|| speculative.map(|s| &*s.task))
+    }
+
     /// Whether somebody waits for an answer of this execution.
     pub(crate) fn is_idle(&self) -> bool {
-        self.queries.is_empty() && self.waiters.is_empty() && self.offers.is_empty()
+        self.queries.is_empty()
+            && self.waiters.is_empty()
+            && self.offers.is_empty()
+            && self.speculative.is_none()
+            && self.updates.is_empty()
     }
 }

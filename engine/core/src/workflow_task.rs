@@ -4,19 +4,29 @@
 //! |---|---|---|---|
 //! | none | schedule | scheduled, normal, attempt 1 | `WorkflowTaskScheduled` |
 //! | none | schedule after a failed attempt | scheduled, transient | – |
+//! | none | an update | scheduled, speculative (see [`speculative`]) | – |
 //! | scheduled, normal | start | started | `WorkflowTaskStarted` |
 //! | scheduled, transient | start, history unchanged | started | – |
 //! | scheduled, transient | start, history moved on | started, normal, attempt 1 | `…Scheduled` `…Started` |
 //! | scheduled | schedule-to-start timeout (sticky queue) | scheduled on the normal queue, attempt 1 | `…TimedOut` `…Scheduled` |
+//! | scheduled, speculative | schedule-to-start timeout (any queue) | as above | `…Scheduled` `…TimedOut` `…Scheduled` |
+//! | scheduled, speculative | start | started | – |
+//! | scheduled, speculative | start, no update waits any more | none | – |
+//! | scheduled or started, speculative | an event | the same, normal | `…Scheduled`, and `…Started` |
 //! | started | same poll again | started, same answer | – |
 //! | started, normal | complete | none or scheduled | `…Completed`, the commands' events, the buffered events |
 //! | started, transient | complete | none or scheduled | `…Scheduled` `…Started` `…Completed` … |
+//! | started, speculative | complete, which only rejects updates | none or speculative again | – |
+//! | started, speculative | complete | none or scheduled | `…Scheduled` `…Started` `…Completed` … |
+//! | started, speculative | fail, start-to-close timeout | scheduled, see below | `…Scheduled` `…Started`, then as for normal |
 //! | started, normal | fail, start-to-close timeout | scheduled, see below | `…Failed` or `…TimedOut` |
 //! | started, transient | fail, start-to-close timeout | scheduled, attempt + 1 | – |
 //!
 //! After a failure or timeout: if the run was sticky it is no longer, and the next attempt is 1 again on the normal
 //! queue; if events were buffered the next attempt is 1; otherwise attempt + 1, transient.
 // temporal: service/history/workflow/workflow_task_state_machine.go.
+
+mod speculative;
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -37,19 +47,21 @@ use steadfast_proto::temporal::api::{
 };
 
 use crate::{
+    command::CommandKind,
     effect::{EventRange, Rejection, Reply, ReplyTo, WorkflowTaskReply},
     history::proto_duration,
     ids::{Epoch, EventId, RequestId, TaskQueueName},
     limits::{
-        DEFAULT_WORKFLOW_TASK_TIMEOUT, MAX_WORKFLOW_TASK_BACKOFF, SUGGEST_CAN_BYTES,
-        SUGGEST_CAN_EVENTS, WORKFLOW_TASK_HEARTBEAT_TIMEOUT,
+        DEFAULT_WORKFLOW_TASK_TIMEOUT, MAX_WORKFLOW_TASK_BACKOFF, SPECULATIVE_SCHEDULE_TO_START,
+        SUGGEST_CAN_BYTES, SUGGEST_CAN_EVENTS, WORKFLOW_TASK_HEARTBEAT_TIMEOUT,
     },
     message::{Claim, TaskKind, TaskRef},
     record::Record,
-    request::{CommandError, CompleteWorkflowTask, FailWorkflowTask, StickyRequest},
+    request::{CommandError, CompleteWorkflowTask, FailWorkflowTask, StartRequest, StickyRequest},
     time::{Timestamp, duration_to_proto},
     token::TaskToken,
-    tx::{Trimmings, Tx},
+    tx::Tx,
+    update::Sending,
 };
 
 /// Whether the task is in the history.
@@ -59,6 +71,8 @@ pub enum TaskType {
     Normal,
     /// A further attempt: its events are written only if it completes.
     Transient,
+    /// It only carries updates, and leaves no trace if all of them are rejected. It is kept in memory only.
+    Speculative,
 }
 
 /// The pending workflow task.
@@ -82,6 +96,9 @@ pub struct WorkflowTask {
     pub schedule_to_start: Duration,
     /// Its start.
     pub started: Option<TaskStart>,
+    /// Tells it from an earlier speculative one that left no trace and so had the same ids; 0 if it never was
+    /// speculative.
+    pub stamp: u32,
 }
 
 /// The start of a workflow task.
@@ -97,10 +114,31 @@ pub struct TaskStart {
     pub identity: String,
     /// Bytes of history when it was started.
     pub history_bytes: i64,
-    /// Whether the history is long enough to go on in a new run.
-    pub suggest_continue_as_new: bool,
+    /// Why the workflow should go on in a new run, if it should.
+    pub suggestions: Vec<Suggestion>,
     /// Whether it was polled from the worker's own queue, so that the worker needs only what is new.
     pub from_sticky: bool,
+}
+
+/// Why a workflow should go on in a new run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Suggestion {
+    /// Its history has many bytes.
+    HistorySize,
+    /// Its history has many events.
+    HistoryEvents,
+    /// It has had many updates.
+    Updates,
+}
+
+impl Suggestion {
+    fn wire(self) -> SuggestContinueAsNewReason {
+        match self {
+            Self::HistorySize => SuggestContinueAsNewReason::HistorySizeTooLarge,
+            Self::HistoryEvents => SuggestContinueAsNewReason::TooManyHistoryEvents,
+            Self::Updates => SuggestContinueAsNewReason::TooManyUpdates,
+        }
+    }
 }
 
 impl WorkflowTask {
@@ -109,7 +147,7 @@ impl WorkflowTask {
     pub fn deadline(&self) -> Option<(Timestamp, TimeoutType)> {
         match &self.started {
             Some(start) => Some((start.time.plus(self.timeout), TimeoutType::StartToClose)),
-            None if self.sticky.is_some() && !self.schedule_to_start.is_zero() => Some((
+            None if !self.schedule_to_start.is_zero() => Some((
                 self.scheduled_time.plus(self.schedule_to_start),
                 TimeoutType::ScheduleToStart,
             )),
@@ -127,6 +165,28 @@ enum Miss<'a> {
         identity: &'a str,
     },
     TimedOut(TimeoutType),
+}
+
+/// What a completion comes to.
+struct Done {
+    next: Option<Next>,
+    /// Set if it left no trace.
+    reset_to: Option<EventId>,
+}
+
+/// The task that follows a completed one at once.
+#[derive(Clone, Copy)]
+enum Next {
+    /// With the time at which the first of an unbroken row of heartbeats was scheduled.
+    Normal(Timestamp),
+    Speculative,
+}
+
+impl CompleteWorkflowTask {
+    /// Whether the worker only asks for more time.
+    fn is_heartbeat(&self) -> bool {
+        self.force_new_task && self.commands.is_empty() && self.messages.is_empty()
+    }
 }
 
 /// How long a worker may take for this attempt.
@@ -148,7 +208,7 @@ impl Tx<'_> {
         let history = &self.run.history;
         let first_waits = !history.task_seen
             && (!self.run.begun || self.now < history.execution_time() && !self.wants_task_now);
-        if self.run.task.is_none() && self.run.is_open() && !first_waits {
+        if self.task().is_none() && self.run.is_open() && !first_waits {
             self.schedule_task(1, self.now);
         }
     }
@@ -161,18 +221,28 @@ impl Tx<'_> {
             1
         };
         self.flush();
+        let kind = if attempt == 1 {
+            TaskType::Normal
+        } else {
+            TaskType::Transient
+        };
+        let mut task = self.new_task(kind, attempt, original);
+        if task.kind == TaskType::Normal {
+            let attributes = self.scheduled_attributes(&task);
+            task.scheduled = self.write(attributes);
+        }
+        self.set_task(Box::new(task));
+    }
+
+    fn new_task(&self, kind: TaskType, attempt: u32, original: Timestamp) -> WorkflowTask {
         let default = proto_duration(self.run.history.start.workflow_task_timeout.as_ref());
         let default = if default.is_zero() {
             DEFAULT_WORKFLOW_TASK_TIMEOUT
         } else {
             default
         };
-        let mut task = WorkflowTask {
-            kind: if attempt == 1 {
-                TaskType::Normal
-            } else {
-                TaskType::Transient
-            },
+        WorkflowTask {
+            kind,
             attempt,
             scheduled: self.run.history.next_event,
             scheduled_time: self.now,
@@ -185,12 +255,8 @@ impl Tx<'_> {
                 .as_ref()
                 .map_or(Duration::ZERO, |s| s.schedule_to_start),
             started: None,
-        };
-        if task.kind == TaskType::Normal {
-            let attributes = self.scheduled_attributes(&task);
-            task.scheduled = self.write(attributes);
+            stamp: 0,
         }
-        self.record(Record::WorkflowTask(Some(Box::new(task))));
     }
 
     fn scheduled_attributes(&self, task: &WorkflowTask) -> WorkflowTaskScheduledEventAttributes {
@@ -227,19 +293,47 @@ impl Tx<'_> {
 
     /// Gives the task to a poller; `None` if it is gone.
     pub(crate) fn start_task(&mut self, claim: &Claim) -> Option<WorkflowTaskReply> {
-        let task = self.run.task.as_deref()?;
-        if task.scheduled != claim.task.scheduled || task.attempt != claim.task.attempt {
+        let task = self.task()?;
+        let meant = (task.scheduled, task.attempt, task.stamp)
+            == (claim.task.scheduled, claim.task.attempt, claim.task.stamp);
+        if !meant {
             return None;
         }
         if let Some(start) = &task.started {
-            return (start.request_id == claim.request_id).then(|| self.task_reply());
+            return (start.request_id == claim.request_id)
+                .then(|| self.task_reply(Sending::Repeated));
+        }
+        if self.is_moot() {
+            self.clear_task();
+            return None;
         }
         let sticky = self.run.sticky.as_ref();
         let from_sticky = sticky.is_some_and(|s| s.queue == claim.queue.name);
         if sticky.is_some() && !from_sticky {
             self.record(Record::Sticky(None));
         }
-        Some(self.start_pending_task(claim.request_id.clone(), &claim.identity, from_sticky))
+        let request_id = claim.request_id.clone();
+        Some(self.start_pending_task(request_id, &claim.identity, from_sticky, Sending::All))
+    }
+
+    /// Gives the first task to the caller who starts the run; `None` if it has to wait, or is not out any more.
+    pub(crate) fn start_first_task(&mut self, request: &StartRequest) -> Option<WorkflowTaskReply> {
+        if !self.run.history.start.eager_execution_accepted {
+            return None;
+        }
+        let task = self.run.task.as_deref()?;
+        match &task.started {
+            Some(start) => (task.attempt == 1 && start.request_id == request.request_id)
+                .then(|| self.task_reply(Sending::All)),
+            None => (task.attempt == 1 && task.scheduled == EventId(2)).then(|| {
+                self.start_pending_task(
+                    request.request_id.clone(),
+                    &request.identity,
+                    false,
+                    Sending::All,
+                )
+            }),
+        }
     }
 
     /// Starts the pending task.
@@ -248,8 +342,9 @@ impl Tx<'_> {
         request_id: RequestId,
         identity: &str,
         from_sticky: bool,
+        sending: Sending,
     ) -> WorkflowTaskReply {
-        let mut task = self.run.task.clone().expect("the caller looked");
+        let mut task = Box::new(self.task().cloned().expect("the caller looked"));
         if task.kind == TaskType::Transient && task.scheduled != self.run.history.next_event {
             task.kind = TaskType::Normal;
             task.attempt = 1;
@@ -262,16 +357,25 @@ impl Tx<'_> {
             request_id,
             identity: identity.to_owned(),
             history_bytes: history.bytes,
-            suggest_continue_as_new: history.bytes >= SUGGEST_CAN_BYTES
-                || history.last_event().0 >= SUGGEST_CAN_EVENTS,
+            suggestions: self.suggestions(),
             from_sticky,
         };
         if task.kind == TaskType::Normal {
             start.event = self.write(self.started_attributes(task.scheduled, &start));
         }
         task.started = Some(start);
-        self.record(Record::WorkflowTask(Some(task)));
-        self.task_reply()
+        self.set_task(task);
+        self.task_reply(sending)
+    }
+
+    fn suggestions(&self) -> Vec<Suggestion> {
+        let history = &self.run.history;
+        let all = [
+            (history.bytes >= SUGGEST_CAN_BYTES).then_some(Suggestion::HistorySize),
+            (history.last_event().0 >= SUGGEST_CAN_EVENTS).then_some(Suggestion::HistoryEvents),
+            self.has_many_updates().then_some(Suggestion::Updates),
+        ];
+        all.into_iter().flatten().collect()
     }
 
     fn started_attributes(
@@ -279,28 +383,21 @@ impl Tx<'_> {
         scheduled: EventId,
         start: &TaskStart,
     ) -> WorkflowTaskStartedEventAttributes {
-        let mut reasons = Vec::new();
-        if start.suggest_continue_as_new {
-            reasons.push(if start.history_bytes >= SUGGEST_CAN_BYTES {
-                SuggestContinueAsNewReason::HistorySizeTooLarge.into()
-            } else {
-                SuggestContinueAsNewReason::TooManyHistoryEvents.into()
-            });
-        }
+        let reasons = start.suggestions.iter().map(|s| s.wire().into());
         WorkflowTaskStartedEventAttributes {
             scheduled_event_id: scheduled.0,
             identity: start.identity.clone(),
             request_id: start.request_id.to_string(),
             history_size_bytes: start.history_bytes,
-            suggest_continue_as_new: start.suggest_continue_as_new,
-            suggest_continue_as_new_reasons: reasons,
+            suggest_continue_as_new: !start.suggestions.is_empty(),
+            suggest_continue_as_new_reasons: reasons.collect(),
             ..WorkflowTaskStartedEventAttributes::default()
         }
     }
 
     /// The started task as its poller gets it; the same each time.
-    fn task_reply(&mut self) -> WorkflowTaskReply {
-        let task = self.run.task.as_deref().expect("the caller looked");
+    fn task_reply(&mut self, sending: Sending) -> WorkflowTaskReply {
+        let task = self.task().cloned().expect("the caller looked");
         let start = task.started.as_ref().expect("the caller looked");
         let history = &self.run.history;
         let first = if start.from_sticky {
@@ -308,7 +405,7 @@ impl Tx<'_> {
         } else {
             EventId::FIRST
         };
-        let suffix = self.transient_events();
+        let suffix = self.unwritten_events();
         let last = if suffix.is_empty() {
             start.event
         } else {
@@ -322,6 +419,7 @@ impl Tx<'_> {
                 started: start.event,
                 attempt: task.attempt,
                 epoch: self.effects.batch.epoch,
+                stamp: task.stamp,
             },
             workflow_type: workflow_type(history),
             task_queue: self.normal_queue().into(),
@@ -332,16 +430,18 @@ impl Tx<'_> {
             started_time: start.time,
             history: EventRange { first, last },
             suffix,
+            messages: self.volatile.updates.send(start.event, sending),
             queries: self.attach_queries(),
         }
     }
 
-    /// The two events that a started transient task would have.
-    pub(crate) fn transient_events(&self) -> Vec<bytes::Bytes> {
-        let Some(task) = self.run.task.as_deref() else {
+    /// The two events that a started task would have if it were in the history.
+    pub(crate) fn unwritten_events(&self) -> Vec<bytes::Bytes> {
+        let Some(task) = self.task() else {
             return Vec::new();
         };
-        let (TaskType::Transient, Some(start)) = (task.kind, &task.started) else {
+        let (TaskType::Transient | TaskType::Speculative, Some(start)) = (task.kind, &task.started)
+        else {
             return Vec::new();
         };
         vec![
@@ -363,9 +463,7 @@ impl Tx<'_> {
         &mut self,
     ) -> BTreeMap<String, steadfast_proto::temporal::api::query::v1::WorkflowQuery> {
         let started = self
-            .run
-            .task
-            .as_deref()
+            .task()
             .and_then(|t| t.started.as_ref())
             .map(|s| s.event);
         let run_id = &self.run.run_id;
@@ -385,9 +483,10 @@ impl Tx<'_> {
 
     /// Whether a token names the started task.
     fn holds_task(&self, token: &TaskToken) -> bool {
-        self.run.task.as_deref().is_some_and(|task| {
+        self.task().is_some_and(|task| {
             task.scheduled == token.scheduled
                 && task.attempt == token.attempt
+                && task.stamp == token.stamp
                 && task
                     .started
                     .as_ref()
@@ -415,7 +514,7 @@ impl Tx<'_> {
         }
         let saved = self.save();
         match self.apply_completion(&request) {
-            Ok(next) => self.answer_completion(&request, next, reply_to),
+            Ok(done) => self.answer_completion(&request, &done, reply_to),
             Err(error) => {
                 self.restore(saved);
                 self.refuse_completion(&error, &request.identity, reply_to);
@@ -425,61 +524,85 @@ impl Tx<'_> {
 
     /// Heartbeating tasks keep their first scheduled time; past the bound they end.
     fn heartbeated_too_long(&self, request: &CompleteWorkflowTask) -> bool {
-        let Some(task) = &self.run.task else {
+        let Some(task) = self.task() else {
             return false;
         };
-        request.force_new_task
-            && request.commands.is_empty()
+        request.is_heartbeat()
             && self.now.since(task.original_scheduled_time) > WORKFLOW_TASK_HEARTBEAT_TIMEOUT
     }
 
-    /// Writes the completion and carries out the commands. Returns whether and since when a new task is wanted.
-    fn apply_completion(
-        &mut self,
-        request: &CompleteWorkflowTask,
-    ) -> Result<Option<Timestamp>, CommandError> {
-        let task = self.run.task.clone().expect("the caller looked");
-        let completed = self.write_completion(&task, request);
-        self.record(Record::WorkflowTask(None));
+    /// Writes the completion and carries out the commands.
+    fn apply_completion(&mut self, request: &CompleteWorkflowTask) -> Result<Done, CommandError> {
+        let task = self.task().cloned().expect("the caller looked");
+        let reset_to = self
+            .leaves_no_trace(&task, request)
+            .then_some(self.run.history.previous_started);
+        let completed = match reset_to {
+            Some(_) => EventId::NONE,
+            None => self.write_completion(&task, request),
+        };
+        self.clear_task();
         if self.run.sticky != request.sticky {
             self.record(Record::Sticky(request.sticky.clone()));
         }
         if self.run.closing_attempted {
             self.record(Record::ClosingAttempted(false));
         }
+        let forced = self.carry_out(request, completed)?;
+        let goes_on = self.run.run_id == request.token.run.run_id && self.run.is_open();
+        let next = if !goes_on {
+            None
+        } else if request.is_heartbeat() {
+            Some(Next::Normal(task.original_scheduled_time))
+        } else if forced || !self.run.buffered.is_empty() {
+            Some(Next::Normal(self.now))
+        } else if !self.volatile.updates.has_pending() {
+            None
+        } else if request.return_new_task {
+            Some(Next::Speculative)
+        } else {
+            // temporal: one that is not handed over at once would need a second way to a poller.
+            Some(Next::Normal(self.now))
+        };
+        Ok(Done { next, reset_to })
+    }
+
+    /// Carries out commands and messages. Returns whether the workflow must be woken for what they caused.
+    fn carry_out(
+        &mut self,
+        request: &CompleteWorkflowTask,
+        completed: EventId,
+    ) -> Result<bool, CommandError> {
         let mut forced = request.force_new_task;
+        let mut left: Vec<_> = request.messages.iter().collect();
         for command in &request.commands {
-            forced |= self.command(command.clone()?, completed, &request.identity)?;
-        }
-        let same_run = self.run.run_id == request.token.run.run_id;
-        let wanted = same_run && (forced || !self.run.buffered.is_empty());
-        let heartbeat = request.force_new_task && request.commands.is_empty();
-        Ok((self.run.is_open() && wanted).then(|| {
-            if heartbeat {
-                task.original_scheduled_time
-            } else {
-                self.now
+            let command = command.clone()?;
+            if let CommandKind::ProtocolMessage { id } = &command.kind {
+                self.take_message(&mut left, id)?;
+                continue;
             }
-        }))
+            if command.kind.closes() {
+                self.take_last_rejections(&left)?;
+            }
+            forced |= self.command(command, completed, &request.identity)?;
+        }
+        if self.run.run_id == request.token.run.run_id && self.run.is_open() {
+            self.take_messages(&left)?;
+            if !request.force_new_task {
+                self.refuse_unprocessed_updates();
+            }
+        }
+        Ok(forced)
     }
 
     fn write_completion(&mut self, task: &WorkflowTask, request: &CompleteWorkflowTask) -> EventId {
         let start = task.started.as_ref().expect("the caller looked");
-        if task.kind == TaskType::Transient {
-            let at = |time| Trimmings {
-                time: Some(time),
-                ..Trimmings::default()
-            };
-            self.write_with(self.scheduled_attributes(task), at(task.scheduled_time));
-            self.write_with(
-                self.started_attributes(task.scheduled, start),
-                at(start.time),
-            );
-        }
+        self.write_unwritten(task);
         self.write(WorkflowTaskCompletedEventAttributes {
             scheduled_event_id: task.scheduled.0,
             started_event_id: start.event.0,
             identity: request.identity.clone(),
+            #[expect(deprecated, reason = "deprecated for users, not for SDKs")]
             binary_checksum: request.binary_checksum.clone(),
             sdk_metadata: request.sdk_metadata.clone(),
             ..WorkflowTaskCompletedEventAttributes::default()
@@ -490,24 +613,38 @@ impl Tx<'_> {
     fn answer_completion(
         &mut self,
         request: &CompleteWorkflowTask,
-        next: Option<Timestamp>,
+        done: &Done,
         reply_to: ReplyTo,
     ) {
         self.answer_queries(request.token.started, &request.query_results);
-        let mut next_task = None;
-        if let Some(original) = next {
-            self.schedule_task(1, original);
-            if request.return_new_task {
-                let id = RequestId::new("request-from-RespondWorkflowTaskCompleted");
-                let mut reply = self.start_pending_task(id, &request.identity, true);
-                reply.history.first = self.run.history.previous_started.next();
-                next_task = Some(Box::new(reply));
-            }
+        match done.next {
+            Some(Next::Normal(original)) => self.schedule_task(1, original),
+            Some(Next::Speculative) => self.schedule_speculative_task(),
+            None => {}
         }
+        let mut next_task = None;
+        if done.next.is_some() && request.return_new_task {
+            let id = RequestId::new("request-from-RespondWorkflowTaskCompleted");
+            // temporal: a worker that only asks for more time has its updates still.
+            let sending = if request.force_new_task {
+                Sending::New
+            } else {
+                Sending::All
+            };
+            let mut reply = self.start_pending_task(id, &request.identity, true, sending);
+            reply.history.first = self.run.history.previous_started.next();
+            next_task = Some(Box::new(reply));
+        }
+        let same_run = self.run.run_id == request.token.run.run_id;
+        let activities = if same_run {
+            self.start_eager(&request.identity)
+        } else {
+            Vec::new()
+        };
         let reply = Reply::WorkflowTaskCompleted {
             next: next_task,
-            activities: Vec::new(),
-            reset_to: EventId::NONE,
+            activities,
+            reset_to: done.reset_to,
         };
         self.reply(reply_to, Ok(reply));
         self.release_queries();
@@ -542,7 +679,8 @@ impl Tx<'_> {
         } else {
             format!("{name}: {}", error.detail)
         };
-        let attempt = self.run.task.as_ref().map_or(1, |task| task.attempt);
+        self.abort_sent_updates();
+        let attempt = self.task().map_or(1, |task| task.attempt);
         let unhandled = error.cause == WorkflowTaskFailedCause::UnhandledCommand;
         if attempt == 1 || unhandled {
             let failure = if unhandled {
@@ -592,14 +730,18 @@ impl Tx<'_> {
 
     /// Ends the attempt and schedules the next one.
     fn miss_task(&mut self, miss: Miss<'_>) {
-        let task = self.run.task.clone().expect("the caller looked");
+        let mut task = self.task().cloned().expect("the caller looked");
+        if task.kind == TaskType::Speculative {
+            self.write_unwritten(&task);
+            task.kind = TaskType::Normal;
+        }
         if task.kind == TaskType::Normal {
             self.write_miss(&task, miss);
         }
         for query in &mut self.volatile.queries {
             query.sent_with = None;
         }
-        self.record(Record::WorkflowTask(None));
+        self.clear_task();
         let was_sticky = self.run.sticky.is_some();
         if was_sticky {
             self.record(Record::Sticky(None));
@@ -641,12 +783,15 @@ impl Tx<'_> {
     }
 
     /// Ends a started task because the run is about to be closed from outside.
-    // temporal: a transient task leaves no trace.
+    // temporal: a transient task leaves no trace, nor does a speculative one that nobody has.
     pub(crate) fn abort_task_for_close(&mut self) {
-        let Some(task) = self.run.task.clone() else {
+        let Some(task) = self.task().cloned() else {
             return;
         };
-        if task.started.is_some() && task.kind == TaskType::Normal {
+        if task.started.is_some() && task.kind != TaskType::Transient {
+            if task.kind == TaskType::Speculative {
+                self.write_unwritten(&task);
+            }
             self.write_miss(
                 &task,
                 Miss::Failed {
@@ -656,7 +801,7 @@ impl Tx<'_> {
                 },
             );
         }
-        self.record(Record::WorkflowTask(None));
+        self.clear_task();
         self.flush();
     }
 
@@ -666,30 +811,29 @@ impl Tx<'_> {
             self.record(Record::Sticky(None));
         }
         let waiting = self
-            .run
-            .task
-            .clone()
+            .task()
+            .cloned()
             .filter(|t| t.started.is_none() && t.sticky.is_some());
         if let Some(mut task) = waiting {
             task.sticky = None;
-            task.schedule_to_start = Duration::ZERO;
-            self.record(Record::WorkflowTask(Some(task)));
+            task.schedule_to_start = if task.kind == TaskType::Speculative {
+                SPECULATIVE_SCHEDULE_TO_START
+            } else {
+                Duration::ZERO
+            };
+            self.set_task(Box::new(task));
         }
     }
 
     /// The task as matching knows it, if it waits for a poller.
     pub(crate) fn waiting_task(&self) -> Option<(TaskRef, Option<StickyRequest>)> {
-        let task = self
-            .run
-            .task
-            .as_deref()
-            .filter(|task| task.started.is_none())?;
+        let task = self.task().filter(|task| task.started.is_none())?;
         let reference = TaskRef {
             kind: TaskKind::Workflow,
             run: self.run_key(),
             scheduled: task.scheduled,
             attempt: task.attempt,
-            stamp: 0,
+            stamp: task.stamp,
         };
         let sticky = task.sticky.clone().map(|queue| StickyRequest {
             queue,

@@ -213,6 +213,13 @@ impl CachedRun {
         self.interpreter.last_event_id
     }
 
+    /// How long a workflow task of this run may take; ten seconds before the start event has been applied.
+    pub fn workflow_task_timeout(&self) -> std::time::Duration {
+        let seconds = |timeout: Duration| u64::try_from(timeout.seconds).ok();
+        let timeout = self.interpreter.task_timeout().and_then(seconds);
+        std::time::Duration::from_secs(timeout.filter(|seconds| *seconds > 0).unwrap_or(10))
+    }
+
     /// Whether the event that closes the run has been applied.
     pub fn is_closed(&self) -> bool {
         self.interpreter.closed

@@ -1,6 +1,8 @@
 //! What a server is told at its start.
 
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use crate::access::Keys;
 
 /// Everything that a server is told at its start.
 #[derive(Clone, Debug)]
@@ -19,6 +21,10 @@ pub struct Config {
     pub retention: Duration,
     /// Whose time it is.
     pub time: TimeMode,
+    /// Encrypts connections; `None` for plain ones.
+    pub tls: Option<Tls>,
+    /// Whom callers must be known to; `None` if to nobody.
+    pub keys: Option<Arc<Keys>>,
 }
 
 impl Default for Config {
@@ -31,7 +37,29 @@ impl Default for Config {
             search_attributes: BTreeMap::new(),
             retention: Duration::from_secs(24 * 3600),
             time: TimeMode::Real,
+            tls: None,
+            keys: None,
         }
+    }
+}
+
+/// Certificates, as PEM.
+#[derive(Clone)]
+pub struct Tls {
+    /// The server's certificate and those that vouch for it.
+    pub certificate: String,
+    /// Its private key.
+    pub key: String,
+    /// Who vouches for clients; `None` if clients need no certificate.
+    pub client_ca: Option<String>,
+}
+
+impl fmt::Debug for Tls {
+    /// The key stays unsaid.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tls")
+            .field("client_ca", &self.client_ca.is_some())
+            .finish_non_exhaustive()
     }
 }
 

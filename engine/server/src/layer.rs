@@ -1,9 +1,10 @@
-//! Around every call: calls that nobody answers name themselves, and oversized ones are refused in the words that
-//! SDKs look for.
+//! Around every call: callers show who they are, calls that nobody answers name themselves, and oversized ones are
+//! refused in the words that SDKs look for.
 
 use std::{
     future::Future,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -11,17 +12,26 @@ use http::{HeaderMap, HeaderValue, Request, Response};
 use tonic::Code;
 use tower::{Layer, Service};
 
-use crate::rpc::MAX_MESSAGE_BYTES;
+use crate::{
+    access::{self, Access, Keys},
+    rpc::MAX_MESSAGE_BYTES,
+};
 
 /// See the module documentation.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Around;
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Around {
+    /// Whom callers must be known to; `None` if to nobody.
+    pub(crate) keys: Option<Arc<Keys>>,
+}
 
 impl<S> Layer<S> for Around {
     type Service = AroundCalls<S>;
 
     fn layer(&self, inner: S) -> AroundCalls<S> {
-        AroundCalls { inner }
+        AroundCalls {
+            inner,
+            keys: self.keys.clone(),
+        }
     }
 }
 
@@ -29,7 +39,11 @@ impl<S> Layer<S> for Around {
 #[derive(Clone, Debug)]
 pub(crate) struct AroundCalls<S> {
     inner: S,
+    keys: Option<Arc<Keys>>,
 }
+
+/// The services whose callers must be known; health and reflection tell nothing of anybody.
+const TEMPORAL: &str = "/temporal.";
 
 type Calling<R, E> = Pin<Box<dyn Future<Output = Result<R, E>> + Send>>;
 
@@ -38,7 +52,7 @@ where
     S: Service<Request<B>, Response = Response<R>> + Send,
     S::Future: Send + 'static,
     S::Error: 'static,
-    R: 'static,
+    R: Default + 'static,
 {
     type Response = Response<R>;
     type Error = S::Error;
@@ -50,9 +64,19 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let path = request.uri().path().to_owned();
+        let access = match self.keys.as_ref().filter(|_| path.starts_with(TEMPORAL)) {
+            None => Access::Everything,
+            Some(keys) => {
+                let shown = request.headers().get("authorization");
+                match keys.verify(shown.map(HeaderValue::as_bytes)) {
+                    Ok(access) => access,
+                    Err(refused) => return Box::pin(async move { Ok(refused.into_http()) }),
+                }
+            }
+        };
         let answer = self.inner.call(request);
         Box::pin(async move {
-            let mut response = answer.await?;
+            let mut response = access::on_behalf_of(access, answer).await?;
             reword(&path, response.headers_mut());
             if let Some(code) = response.headers().get("grpc-status") {
                 tracing::debug!(call = path, ?code, message = ?response.headers().get("grpc-message"), "refused");

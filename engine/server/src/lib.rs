@@ -15,6 +15,7 @@
 //! log run on another, so that steps go on while the disk works: everything that arrives meanwhile shares the next
 //! sync. What a caller is told is held back until its batch, and every earlier one, is durable.
 
+mod access;
 mod config;
 mod deadline;
 mod disk;
@@ -24,5 +25,6 @@ mod rpc;
 mod server;
 mod status;
 
-pub use config::{Config, Persistence, TimeMode};
+pub use access::{BadKeys, Keys};
+pub use config::{Config, Persistence, TimeMode, Tls};
 pub use server::{Running, ServeError, start};

@@ -16,14 +16,18 @@ use steadfast_proto::{
 };
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 use tokio_stream::wrappers::TcpListenerStream;
-use tonic::{codec::CompressionEncoding, service::Routes, transport};
+use tonic::{
+    codec::CompressionEncoding,
+    service::Routes,
+    transport::{self, Certificate, Identity, ServerTlsConfig},
+};
 use tonic_health::server::HealthReporter;
 
 use crate::{
     config::{Config, TimeMode},
     engine::{self, Ask, Ended, Engine},
     layer::Around,
-    rpc::{Frontend, MAX_MESSAGE_BYTES},
+    rpc::{Frontend, Heartbeats, MAX_MESSAGE_BYTES, read_endpoints},
 };
 
 /// How long calls may take to end once the server stops.
@@ -56,6 +60,9 @@ pub enum ServeError {
         /// Why.
         why: Rejection,
     },
+    /// The certificates cannot be used.
+    #[error("the certificates cannot be used: {0}")]
+    Tls(#[source] transport::Error),
     /// What reflection serves does not decode: our bug.
     #[error("reflection: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
@@ -91,6 +98,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
         engine: engine.clone(),
         cluster_id,
         shards: config.shards,
+        workers: Heartbeats::new(),
     };
     let (health, routes) = routes(&frontend, skips).await?;
     let (stop, stopped) = watch::channel(false);
@@ -105,11 +113,13 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
                 .map(drop)
                 .unwrap_or_default();
         };
-        let serving = transport::Server::builder()
+        let serving = builder(&config)?
             .tcp_nodelay(true)
             .http2_keepalive_interval(Some(KEEPALIVE))
             .max_concurrent_streams(STREAMS)
-            .layer(Around)
+            .layer(Around {
+                keys: config.keys.clone(),
+            })
             .add_routes(routes.clone())
             .serve_with_incoming_shutdown(TcpListenerStream::new(listener), ends);
         tasks.spawn(serving);
@@ -122,6 +132,19 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
         tasks,
         health,
     })
+}
+
+fn builder(config: &Config) -> Result<transport::Server, ServeError> {
+    let Some(tls) = &config.tls else {
+        return Ok(transport::Server::builder());
+    };
+    let mut with = ServerTlsConfig::new().identity(Identity::from_pem(&tls.certificate, &tls.key));
+    if let Some(client_ca) = &tls.client_ca {
+        with = with.client_ca_root(Certificate::from_pem(client_ca));
+    }
+    transport::Server::builder()
+        .tls_config(with)
+        .map_err(ServeError::Tls)
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
@@ -158,11 +181,13 @@ async fn prepare(config: &Config, engine: &Engine) -> Result<String, ServeError>
             Err(why) => return Err(failed(why)),
         }
     }
-    let unread = |why| ServeError::Namespace {
+    let unread = |why: Rejection| ServeError::Namespace {
         namespace: String::new(),
         why,
     };
     let read = Ask::Shard(wire::read());
+    engine.ask(engine.reply_to(), read).await.map_err(unread)?;
+    let read = Ask::Shard(read_endpoints());
     engine.ask(engine.reply_to(), read).await.map_err(unread)?;
     let registry = engine.registry();
     let first = registry.values().next();
@@ -199,15 +224,29 @@ async fn routes(frontend: &Frontend, skips: bool) -> Result<(HealthReporter, Rou
         .max_encoding_message_size(usize::MAX);
     let operator = OperatorServiceServer::new(frontend.clone())
         .accept_compressed(CompressionEncoding::Gzip)
+        .send_compressed(CompressionEncoding::Gzip)
         .max_decoding_message_size(MAX_MESSAGE_BYTES);
+    // Temporal's Java SDK compresses whatever it sends, and this is the first that it sends.
+    let health = health
+        .accept_compressed(CompressionEncoding::Gzip)
+        .send_compressed(CompressionEncoding::Gzip);
     let mut routes = Routes::new(workflow)
         .add_service(operator)
         .add_service(health)
-        .add_service(reflection().build_v1()?)
-        .add_service(reflection().build_v1alpha()?);
+        .add_service(
+            reflection()
+                .build_v1()?
+                .accept_compressed(CompressionEncoding::Gzip),
+        )
+        .add_service(
+            reflection()
+                .build_v1alpha()?
+                .accept_compressed(CompressionEncoding::Gzip),
+        );
     if skips {
-        let clock =
-            TestServiceServer::new(frontend.clone()).accept_compressed(CompressionEncoding::Gzip);
+        let clock = TestServiceServer::new(frontend.clone())
+            .accept_compressed(CompressionEncoding::Gzip)
+            .send_compressed(CompressionEncoding::Gzip);
         routes = routes.add_service(clock);
     }
     Ok((reporter, routes.prepare()))

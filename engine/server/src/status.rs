@@ -4,14 +4,14 @@
 use bytes::Bytes;
 use prost::{Message, Name};
 use prost_types::Any;
-use steadfast_core::Rejection;
+use steadfast_core::{Rejection, render::multi_operation_failure};
 use steadfast_proto::temporal::api::enums::v1::{ResourceExhaustedCause, ResourceExhaustedScope};
 use steadfast_proto::{
     google::rpc,
     temporal::api::errordetails::v1::{
-        NamespaceAlreadyExistsFailure, NamespaceNotFoundFailure, NotFoundFailure,
-        PermissionDeniedFailure, QueryFailedFailure, ResourceExhaustedFailure,
-        WorkflowExecutionAlreadyStartedFailure, WorkflowNotReadyFailure,
+        ActivityExecutionAlreadyStartedFailure, NamespaceAlreadyExistsFailure,
+        NamespaceNotFoundFailure, NotFoundFailure, PermissionDeniedFailure, QueryFailedFailure,
+        ResourceExhaustedFailure, WorkflowExecutionAlreadyStartedFailure, WorkflowNotReadyFailure,
     },
 };
 use tonic::{Code, Status};
@@ -35,6 +35,18 @@ pub(crate) fn status(rejection: Rejection) -> Status {
                 ..WorkflowExecutionAlreadyStartedFailure::default()
             },
         ),
+        Rejection::ActivityAlreadyStarted {
+            start_request_id,
+            run_id,
+        } => with(
+            Code::AlreadyExists,
+            message,
+            &ActivityExecutionAlreadyStartedFailure {
+                start_request_id,
+                run_id: run_id.into(),
+            },
+        ),
+        Rejection::Exists(_) => Status::already_exists(message),
         Rejection::FailedPrecondition(_) => Status::failed_precondition(message),
         Rejection::NotReady(_) => with(
             Code::FailedPrecondition,
@@ -67,6 +79,19 @@ pub(crate) fn status(rejection: Rejection) -> Status {
             message,
             &PermissionDeniedFailure::default(),
         ),
+        Rejection::Aborted(_) => Status::aborted(message),
+        Rejection::MultiOperation {
+            ref start,
+            ref update,
+        } => {
+            let first = rejection.first_failure();
+            let code = match first {
+                Rejection::MultiOperation { .. } => Code::Aborted,
+                other => status(other.clone()).code(),
+            };
+            let detail = multi_operation_failure(start, update, by_itself);
+            with(code, message, &detail)
+        }
         Rejection::QueryFailed { failure, .. } => with(
             Code::InvalidArgument,
             message,
@@ -75,6 +100,13 @@ pub(crate) fn status(rejection: Rejection) -> Status {
             },
         ),
     }
+}
+
+/// The code and the details of one rejection among several.
+fn by_itself(rejection: &Rejection) -> (i32, Vec<Any>) {
+    let status = status(rejection.clone());
+    let details = rpc::Status::decode(status.details()).unwrap_or_default();
+    (status.code().into(), details.details)
 }
 
 fn with<M: Message + Name>(code: Code, message: String, detail: &M) -> Status {

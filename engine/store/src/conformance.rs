@@ -1,13 +1,19 @@
 //! One suite for every store. A store's own test makes a [`Subject`] and calls [`check`].
 
+use std::collections::BTreeMap;
+
 use steadfast_core::{
     Batch, Epoch, EventId, Execution, ExecutionKey, Record, RunKey, ShardId, Timestamp,
     effect::EventRange,
+    visibility::{Filter, GroupBy, Listed},
 };
 
 use crate::{
-    Commit, CommitError, Recovered, Store, StoreError, Ticket,
-    testing::{Model, Rng, Workload},
+    Commit, CommitError, Page, Query, Recovered, Store, StoreError, Ticket,
+    testing::{
+        Model, Rng, Workload,
+        rows::{self, Reference},
+    },
 };
 
 /// A store under test, and the machine that it runs on.
@@ -45,6 +51,8 @@ pub fn check(make: Make<'_>) {
     a_failed_commit_poisons_the_shard(make);
     a_healthy_shard_is_not_poisoned(make);
     random_work_matches_the_model(make);
+    rows_are_listed_when_they_are_durable(make);
+    random_filters_find_what_the_reference_finds(make);
 }
 
 const SHARD: ShardId = ShardId(0);
@@ -105,6 +113,71 @@ impl Case {
     fn check(&mut self) {
         let checked = self.model.check(self.subject.store(), SHARD);
         checked.expect("the store holds what was submitted");
+    }
+
+    /// All rows are those of what was submitted and settled.
+    fn check_rows(&mut self) {
+        let reference = Reference::fold(self.model.current(SHARD));
+        let expected = reference.list(&"default".into(), &Filter::ALL);
+        assert_eq!(self.rows(&Filter::ALL, usize::MAX, usize::MAX), expected);
+    }
+
+    /// One page, as soon as a store that has just been opened has written again what it found last.
+    fn page(&mut self, query: &Query) -> Page {
+        loop {
+            match self.store().list(query) {
+                Err(StoreError::NotYet) => self.store().poll_durable(&mut Vec::new()),
+                page => return page.expect("it lists"),
+            }
+        }
+    }
+
+    /// The rows that a filter wants, by pages of `limit` for which `budget` rows are looked at.
+    fn rows(&mut self, filter: &Filter, limit: usize, budget: usize) -> Vec<Listed> {
+        let mut query = Query {
+            namespace: "default".into(),
+            filter: filter.clone(),
+            after: None,
+            limit,
+            budget,
+        };
+        let mut rows = Vec::new();
+        loop {
+            let page = self.page(&query);
+            assert!(page.rows.len() <= limit, "{} of {limit}", page.rows.len());
+            rows.extend(page.rows);
+            if page.next.is_none() {
+                return rows;
+            }
+            assert!(page.next > query.after, "{filter} goes on");
+            query.after = page.next;
+        }
+    }
+
+    fn count(
+        &mut self,
+        filter: &Filter,
+        by: Option<GroupBy>,
+        budget: usize,
+    ) -> BTreeMap<String, u64> {
+        let mut query = Query {
+            namespace: "default".into(),
+            filter: filter.clone(),
+            after: None,
+            limit: 1,
+            budget,
+        };
+        let mut counts = BTreeMap::new();
+        loop {
+            let count = self.store().count(&query, by).expect("it counts");
+            for (group, count) in count.counts {
+                *counts.entry(group).or_default() += count;
+            }
+            if count.next.is_none() {
+                return counts;
+            }
+            query.after = count.next;
+        }
     }
 
     fn load(&mut self, key: &ExecutionKey) -> Option<Execution> {
@@ -202,7 +275,7 @@ fn loading_is_folding(make: Make<'_>) {
 fn run_with_events(case: &mut Case, least: usize) -> (RunKey, Vec<bytes::Bytes>) {
     loop {
         case.submit(5);
-        let mut runs = std::collections::BTreeMap::new();
+        let mut runs = BTreeMap::new();
         for entry in case.model.current(SHARD).flat_map(|batch| &batch.entries) {
             if let Record::Event(bytes) = &entry.record {
                 let run = RunKey {
@@ -446,10 +519,61 @@ fn random_work_matches_the_model(make: Make<'_>) {
         }
         if round % 30 == 0 {
             case.settle();
+            case.check_rows();
             case.subject.restart();
             case.open();
             case.check();
+            case.settle();
+            case.check_rows();
         }
     }
     case.check();
+}
+
+fn rows_are_listed_when_they_are_durable(make: Make<'_>) {
+    let mut case = Case::new(make);
+    case.submit(40);
+    assert_eq!(case.rows(&Filter::ALL, 9, 9), [], "nothing is durable yet");
+    case.settle();
+    case.check_rows();
+    let before: Vec<_> = case.model.current(SHARD).cloned().collect();
+    if !case.subject.fail_next_commit() {
+        return;
+    }
+    case.submit(40);
+    case.settle();
+    let expected = Reference::fold(&before).list(&"default".into(), &Filter::ALL);
+    let found = case.rows(&Filter::ALL, 9, 9);
+    assert_eq!(found, expected, "what failed is not listed");
+}
+
+fn random_filters_find_what_the_reference_finds(make: Make<'_>) {
+    let mut case = Case::new(make);
+    case.workload = Workload::new(SHARD, 1, 40);
+    case.submit(400);
+    case.settle();
+    let reference = Reference::fold(case.model.current(SHARD));
+    let namespace = "default".into();
+    let mut found = 0;
+    for _ in 0..400 {
+        let filter = rows::filter(&mut case.rng, 3);
+        let (limit, budget) = (1 + case.rng.index(50), 1 + case.rng.index(50));
+        let expected = reference.list(&namespace, &filter);
+        found += expected.len();
+        assert_eq!(case.rows(&filter, limit, budget), expected, "{filter}");
+        for by in [
+            None,
+            Some(GroupBy::ExecutionStatus),
+            Some(GroupBy::NamespaceDivision),
+        ] {
+            let expected = reference.count(&namespace, &filter, by);
+            assert_eq!(
+                case.count(&filter, by, budget),
+                expected,
+                "{filter} by {by:?}"
+            );
+        }
+        assert_eq!(case.rows(&Filter::Or(Vec::new()), limit, budget), []);
+    }
+    assert!(found > 2_000, "the filters want too little: {found}");
 }

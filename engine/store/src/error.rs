@@ -50,6 +50,9 @@ pub enum StoreError {
         /// Which one.
         shard: ShardId,
     },
+    /// The store was just opened, and what it found last is being written once more: ask again.
+    #[error("what was written last is not known to be durable yet")]
+    NotYet,
     /// No such shard.
     #[error("there is no shard {}: the store has {shards}", .shard.0)]
     NoSuchShard {

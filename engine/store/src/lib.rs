@@ -9,6 +9,7 @@
 //!   poll_durable()    ─▶ [(Ticket, Ok | CommitError)]   also what drives the writing: call it after submits,
 //!                                                       and again when a sync may have completed
 //!   load(key), history(run, range)                      what the log says, durable or submitted
+//!   list(query), count(query)                           what is durable, by what is known of runs unloaded
 //! ```
 //!
 //! # What a store promises
@@ -23,6 +24,7 @@
 //!   back; by the promise above nobody has seen anything that contradicts it.
 //! * Reads show submitted batches before they are durable, because whoever reads holds back what comes of it until
 //!   his own next ticket completes.
+//! * Rows of visibility are listed when they are durable, not before: whoever lists has nothing to hold back.
 //! * Damage is an error that names file and offset. It is never silently used, and never silently dropped.
 
 pub mod conformance;
@@ -31,17 +33,20 @@ mod disk;
 mod embedded;
 mod error;
 mod memory;
+mod rows;
 pub mod testing;
 
 use bytes::Bytes;
 use steadfast_core::{
     Batch, Epoch, Execution, ExecutionKey, RunKey, ShardId, Timestamp, effect::EventRange,
+    visibility::GroupBy,
 };
 
 pub use disk::{Disk, DiskError, FileId, MemDisk, RealDisk, SyncId};
 pub use embedded::{Embedded, Options, Recovery};
 pub use error::{CommitError, Damage, StoreError};
 pub use memory::Memory;
+pub use rows::{Count, Page, Query};
 
 /// Names one submitted batch. Tickets of a store grow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -102,4 +107,17 @@ pub trait Store {
         shard: ShardId,
         visit: &mut dyn FnMut(&ExecutionKey, Execution),
     ) -> Result<(), StoreError>;
+
+    /// Rows of a namespace, of all shards, that are durable: the open ones first and then those that closed last.
+    ///
+    /// # Errors
+    /// [`StoreError::NotYet`] just after opening, until [`Self::poll_durable`] has written again what was found last;
+    /// or if what is stored is damaged.
+    fn list(&self, query: &Query) -> Result<Page, StoreError>;
+
+    /// How many rows of a namespace there are, in all or by the value of a group.
+    ///
+    /// # Errors
+    /// As [`Self::list`].
+    fn count(&self, query: &Query, group_by: Option<GroupBy>) -> Result<Count, StoreError>;
 }

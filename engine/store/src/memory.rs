@@ -5,12 +5,14 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use bytes::Bytes;
 use steadfast_core::{
     Batch, Entry, Epoch, Execution, ExecutionKey, Record, RunId, RunKey, ShardId, Timestamp,
-    effect::EventRange,
+    effect::EventRange, record::Proto, visibility::GroupBy,
 };
+use steadfast_proto::temporal::api::common::v1::Memo;
 
 use crate::{
-    Commit, CommitError, Recovered, Store, StoreError, Ticket,
+    Commit, CommitError, Count, Page, Query, Recovered, Store, StoreError, Ticket,
     error::{check_shard, event_slice},
+    rows::{RowWrite, Rows},
 };
 
 /// See the module documentation.
@@ -23,6 +25,7 @@ pub struct Memory {
     synced: usize,
     mode: Mode,
     fail_next: bool,
+    rows: Rows<Proto<Memo>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +60,8 @@ struct Waiting {
     refused: Option<CommitError>,
     /// What to take back if the commit fails.
     keys: Vec<ExecutionKey>,
+    /// What to list if it does not.
+    rows: Vec<RowWrite<Proto<Memo>>>,
 }
 
 impl Memory {
@@ -74,6 +79,7 @@ impl Memory {
             synced: 0,
             mode: Mode::Automatic,
             fail_next: false,
+            rows: Rows::default(),
         }
     }
 
@@ -103,6 +109,10 @@ impl Memory {
         for waiting in self.waiting.drain(..self.synced) {
             let shard = &mut self.shards[waiting.shard.0 as usize];
             shard.durable_high = shard.durable_high.max(waiting.high);
+            waiting
+                .rows
+                .into_iter()
+                .for_each(|row| self.rows.apply(row));
         }
         self.synced = 0;
         while let Some(waiting) = self.waiting.pop_back() {
@@ -220,9 +230,12 @@ impl Store for Memory {
         self.next_ticket += 1;
         let refused = self.refuse(&batch);
         let (shard, high) = (batch.shard, batch.high);
-        let keys = match refused {
-            None => self.keep(batch),
-            Some(_) => Vec::new(),
+        let (keys, rows) = match refused {
+            None => {
+                let rows = row_writes(&batch);
+                (self.keep(batch), rows)
+            }
+            Some(_) => (Vec::new(), Vec::new()),
         };
         self.waiting.push_back(Waiting {
             ticket,
@@ -230,6 +243,7 @@ impl Store for Memory {
             high,
             refused,
             keys,
+            rows,
         });
         ticket
     }
@@ -248,6 +262,10 @@ impl Store for Memory {
                 let shard = &mut self.shards[waiting.shard.0 as usize];
                 shard.durable_high = shard.durable_high.max(waiting.high);
             }
+            waiting
+                .rows
+                .into_iter()
+                .for_each(|row| self.rows.apply(row));
             ended.push((waiting.ticket, waiting.refused.map_or(Ok(()), Err)));
         }
         self.synced = 0;
@@ -281,4 +299,26 @@ impl Store for Memory {
         }
         Ok(())
     }
+
+    fn list(&self, query: &Query) -> Result<Page, StoreError> {
+        self.rows.list(query, |_, memo| Ok(memo.clone()))
+    }
+
+    fn count(&self, query: &Query, group_by: Option<GroupBy>) -> Result<Count, StoreError> {
+        Ok(self.rows.count(query, group_by))
+    }
+}
+
+/// What a batch changes of rows.
+fn row_writes(batch: &Batch) -> Vec<RowWrite<Proto<Memo>>> {
+    let mut writes = Vec::new();
+    for entry in &batch.entries {
+        if let Record::Row(change) = &entry.record {
+            let change = (**change).clone();
+            writes.push(RowWrite::new(&entry.key, &entry.run_id, change, |memo| {
+                memo
+            }));
+        }
+    }
+    writes
 }

@@ -1,8 +1,9 @@
 //! Bugs of a kind that authors of workflows and services make, planted on purpose: each must be caught by the checker
 //! that it names.
 
-mod ambient;
+pub mod ambient;
 mod careless;
+mod hasty;
 
 use steadfast_sim::{
     cluster::ActivityContext,
@@ -10,7 +11,7 @@ use steadfast_sim::{
     suite::{Plant, Sabotage, Suite},
 };
 
-use self::{ambient::AmbientOrder, careless::Careless};
+use self::{ambient::AmbientOrder, careless::Careless, hasty::HastyTransfer};
 use crate::{services::payment, workflows::activities::Undo};
 
 /// Registers every planted bug: those of the engine, and those of suites.
@@ -44,7 +45,7 @@ struct SuiteBug {
     plant: fn(&mut Suite),
 }
 
-const SUITE_BUGS: [SuiteBug; 6] = [
+const SUITE_BUGS: [SuiteBug; 7] = [
     SuiteBug {
         name: "compensation-skipped",
         description: "The refund says that it is done, and does nothing.",
@@ -86,6 +87,13 @@ const SUITE_BUGS: [SuiteBug; 6] = [
         caught_by: "replay-equivalence",
         scenario: "order_fulfillment",
         plant: read_ambient_state,
+    },
+    SuiteBug {
+        name: "compensation-by-local-activity",
+        description: "Steps are taken back by local activities, before it is on record that the transfer has failed.",
+        caught_by: "saga",
+        scenario: "instant_transfer",
+        plant: compensate_locally,
     },
 ];
 
@@ -140,6 +148,13 @@ fn make_money(suite: &mut Suite) {
 fn read_ambient_state(suite: &mut Suite) {
     let broken = Suite::new().workflows(|registry| {
         registry.register::<AmbientOrder>();
+    });
+    suite.replace(broken);
+}
+
+fn compensate_locally(suite: &mut Suite) {
+    let broken = Suite::new().workflows(|registry| {
+        registry.register::<HastyTransfer>();
     });
     suite.replace(broken);
 }

@@ -22,6 +22,7 @@ pub mod risk;
 pub mod shipping;
 pub mod source;
 pub mod subscriptions;
+pub mod tour;
 
 use std::collections::BTreeMap;
 
@@ -104,6 +105,7 @@ pub fn register(suite: Suite) -> Suite {
         subscriptions::register,
         source::register,
         risk::register,
+        tour::register,
     ];
     all.into_iter()
         .fold(suite, |suite, register| register(suite))

@@ -4,7 +4,7 @@
 //! the items since the last heartbeat. After a few batches the workflow continues as new and
 //! hands the cursor to its successor.
 
-use std::time::Duration;
+use std::{error::Error, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use temporalio_workflow::{
@@ -16,6 +16,7 @@ use temporalio_workflow::{
 use super::activities::{Poll, Source};
 
 const BATCHES_PER_RUN: u32 = 3;
+const MOST_ITEMS: u64 = 20;
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Input of the workflow; also what one run hands to the next.
@@ -74,6 +75,26 @@ impl LongPoller {
     #[signal(name = "stop")]
     pub fn stop(&mut self, _ctx: &mut SyncWorkflowContext<Self>) {
         self.stopped = true;
+    }
+
+    /// Only as much as one activity can read in time.
+    #[update_validator(set_batch)]
+    fn check_set_batch(
+        &self,
+        _ctx: &WorkflowContextView,
+        batch: &u64,
+    ) -> Result<(), Box<dyn Error + Send + Sync>> {
+        if (1..=MOST_ITEMS).contains(batch) {
+            Ok(())
+        } else {
+            Err(format!("a batch has 1 to {MOST_ITEMS} items").into())
+        }
+    }
+
+    /// From the next batch on, reads so many items at once. Returns how many it was.
+    #[update(name = "setBatch")]
+    pub fn set_batch(&mut self, _ctx: &mut SyncWorkflowContext<Self>, batch: u64) -> u64 {
+        std::mem::replace(&mut self.polling.batch, batch)
     }
 
     /// How far it has read.

@@ -12,9 +12,9 @@ use crate::{
 
 /// See the module documentation.
 #[derive(Debug)]
-pub struct Acknowledged {
+pub(crate) struct Acknowledged {
     /// Its count and findings.
-    pub tally: Tally,
+    pub(crate) tally: Tally,
     shard_count: u32,
     promises: BTreeMap<ExecutionKey, Vec<Promise>>,
 }
@@ -31,7 +31,7 @@ enum Promise {
 impl Acknowledged {
     /// For a cluster with so many shards.
     #[must_use]
-    pub fn new(shard_count: u32) -> Self {
+    pub(crate) fn new(shard_count: u32) -> Self {
         Self {
             tally: Tally::new("acknowledged-survives"),
             shard_count,
@@ -40,7 +40,7 @@ impl Acknowledged {
     }
 
     /// A caller has got a positive answer.
-    pub fn acknowledged(&mut self, rpc: &Rpc, answer: &Answer) {
+    pub(crate) fn acknowledged(&mut self, rpc: &Rpc, answer: &Answer) {
         let (key, promise) = match (rpc, answer) {
             (Rpc::Start(body), Answer::Start(answer)) => (
                 ExecutionKey::new(body.namespace.as_str(), body.workflow_id.as_str()),
@@ -71,7 +71,7 @@ impl Acknowledged {
     }
 
     /// A new owner of the shard has loaded what the store has.
-    pub fn recovered(
+    pub(crate) fn recovered(
         &mut self,
         at: Time,
         shard: ShardId,
@@ -96,7 +96,7 @@ impl Acknowledged {
     }
 
     /// The run is over: every promise is in a history.
-    pub fn finish(&mut self, at: Time, facts: &Facts) {
+    pub(crate) fn finish(&mut self, at: Time, facts: &Facts) {
         for (key, promises) in &self.promises {
             for promise in promises {
                 let kept = kept_in_history(facts, key, promise);

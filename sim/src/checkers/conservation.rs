@@ -8,9 +8,9 @@ use crate::{cluster::ledger::Ledger, kernel::Time};
 
 /// See the module documentation.
 #[derive(Debug)]
-pub struct Conservation {
+pub(crate) struct Conservation {
     /// Its count and findings.
-    pub tally: Tally,
+    pub(crate) tally: Tally,
 }
 
 impl Default for Conservation {
@@ -34,7 +34,7 @@ pub struct Accounts {
 
 impl Conservation {
     /// The run is over.
-    pub fn finish(&mut self, at: Time, ledger: &Ledger, accounts: &[Accounts]) {
+    pub(crate) fn finish(&mut self, at: Time, ledger: &Ledger, accounts: &[Accounts]) {
         let mut moved: BTreeMap<(String, String), i64> = BTreeMap::new();
         ledger.read(|entries| {
             for entry in entries.iter().filter(|entry| !entry.amounts.is_empty()) {

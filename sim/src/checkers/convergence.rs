@@ -5,9 +5,9 @@ use crate::kernel::Time;
 
 /// See the module documentation.
 #[derive(Debug)]
-pub struct Convergence {
+pub(crate) struct Convergence {
     /// Its count and findings.
-    pub tally: Tally,
+    pub(crate) tally: Tally,
 }
 
 impl Default for Convergence {
@@ -20,7 +20,7 @@ impl Default for Convergence {
 
 impl Convergence {
     /// The calm has lasted for as long as it may; `unfinished` names what has not ended.
-    pub fn finish(&mut self, at: Time, begun: u64, unfinished: &[String]) {
+    pub(crate) fn finish(&mut self, at: Time, begun: u64, unfinished: &[String]) {
         if begun == 0 {
             return;
         }

@@ -14,6 +14,7 @@ use steadfast_core::{
 use steadfast_proto::temporal::api::{
     enums::v1::WorkflowExecutionStatus as Status,
     history::v1::{HistoryEvent, history_event::Attributes},
+    update::v1::Outcome,
 };
 
 /// Everything durable.
@@ -54,6 +55,8 @@ pub struct RunFacts {
     pub status: Status,
     /// Signals in the history or waiting for it, by request id.
     pub signals: BTreeMap<String, Option<i64>>,
+    /// Updates in the history, by id.
+    pub updates: BTreeMap<String, UpdateFacts>,
     /// Whether somebody asked it to cancel.
     pub cancel_requested: bool,
     /// The pending workflow task.
@@ -64,6 +67,19 @@ pub struct RunFacts {
     pub activities: BTreeMap<i64, ActivityFacts>,
     /// The ids of starts that were answered with this run.
     pub requests: BTreeSet<String>,
+}
+
+/// One update.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateFacts {
+    /// The event with which it was accepted.
+    pub accepted: Option<i64>,
+    /// The event that has its outcome.
+    pub completed: Option<i64>,
+    /// That outcome.
+    pub outcome: Option<Outcome>,
+    /// How often it was accepted, and how often completed.
+    pub times: (u32, u32),
 }
 
 /// One activity.
@@ -83,6 +99,7 @@ impl Default for RunFacts {
             events: Vec::new(),
             status: Status::Running,
             signals: BTreeMap::new(),
+            updates: BTreeMap::new(),
             cancel_requested: false,
             task: None,
             completed_tasks: BTreeSet::new(),
@@ -94,7 +111,7 @@ impl Default for RunFacts {
 
 /// A record that has just become true, decoded if it is an event.
 #[derive(Debug)]
-pub enum Fact<'a> {
+pub(crate) enum Fact<'a> {
     /// The history has grown.
     Event(&'a HistoryEvent),
     /// Something beside the history has changed.
@@ -147,6 +164,9 @@ impl RunFacts {
             | Record::ClosingAttempted(_)
             | Record::ChildBegun(_)
             | Record::Namespace(..)
+            | Record::Row(_)
+            | Record::Nexus(..)
+            | Record::Endpoint(..)
             | Record::Scheduled(_)
             | Record::Schedule(_) => {}
         }
@@ -177,6 +197,20 @@ impl RunFacts {
             Some(A::WorkflowExecutionCancelRequestedEventAttributes(_)) => {
                 self.cancel_requested = true;
             }
+            Some(A::WorkflowExecutionUpdateAcceptedEventAttributes(update)) => {
+                let id = update.protocol_instance_id.clone();
+                let update = self.updates.entry(id).or_default();
+                update.accepted.get_or_insert(event.event_id);
+                update.times.0 += 1;
+            }
+            Some(A::WorkflowExecutionUpdateCompletedEventAttributes(update)) => {
+                let id = update.meta.clone().unwrap_or_default().update_id;
+                let outcome = update.outcome.clone();
+                let update = self.updates.entry(id).or_default();
+                update.completed.get_or_insert(event.event_id);
+                update.outcome = update.outcome.take().or(outcome);
+                update.times.1 += 1;
+            }
             Some(A::WorkflowTaskCompletedEventAttributes(task)) => {
                 self.completed_tasks.insert(task.started_event_id);
             }
@@ -196,7 +230,7 @@ impl RunFacts {
 
 /// How an event closes its run, if it does.
 #[must_use]
-pub fn closes(attributes: &Attributes) -> Option<Status> {
+pub(crate) fn closes(attributes: &Attributes) -> Option<Status> {
     use Attributes as A;
     match attributes {
         A::WorkflowExecutionCompletedEventAttributes(_) => Some(Status::Completed),

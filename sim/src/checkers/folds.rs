@@ -10,9 +10,9 @@ use crate::kernel::Time;
 
 /// See the module documentation.
 #[derive(Debug)]
-pub struct Folds {
+pub(crate) struct Folds {
     /// Its count and findings.
-    pub tally: Tally,
+    pub(crate) tally: Tally,
 }
 
 impl Default for Folds {
@@ -26,7 +26,7 @@ impl Default for Folds {
 impl Folds {
     /// A new owner of the shard has loaded what the store has; `explained` says whether a prefix of the submitted
     /// batches, with all that were durable, makes it.
-    pub fn recovered(
+    pub(crate) fn recovered(
         &mut self,
         at: Time,
         facts: &Facts,
@@ -42,7 +42,13 @@ impl Folds {
     }
 
     /// The machine's own state of an execution, all batches included that are on their way.
-    pub fn live(&mut self, at: Time, facts: &Facts, key: &ExecutionKey, execution: &Execution) {
+    pub(crate) fn live(
+        &mut self,
+        at: Time,
+        facts: &Facts,
+        key: &ExecutionKey,
+        execution: &Execution,
+    ) {
         let folded = facts.fold_all(key);
         self.tally.check(at, folded == *execution, || {
             format!(

@@ -17,9 +17,9 @@ use crate::kernel::Time;
 
 /// See the module documentation.
 #[derive(Debug)]
-pub struct HistoryGrammar {
+pub(crate) struct HistoryGrammar {
     /// Its count and findings.
-    pub tally: Tally,
+    pub(crate) tally: Tally,
     runs: BTreeMap<RunKey, Sentence>,
 }
 
@@ -199,6 +199,20 @@ impl Sentence {
                 self.may_refer(a.started_event_id, E::ActivityTaskStarted)?;
                 self.ends(a.scheduled_event_id, E::ActivityTaskScheduled)
             }
+            A::WorkflowExecutionUpdateAcceptedEventAttributes(a) => {
+                let answered = self.types.contains(&E::WorkflowTaskCompleted);
+                require(answered, || {
+                    format!(
+                        "update {} is accepted before any workflow task",
+                        a.protocol_instance_id
+                    )
+                })?;
+                self.pending.insert(id);
+                Ok(())
+            }
+            A::WorkflowExecutionUpdateCompletedEventAttributes(a) => {
+                self.ends(a.accepted_event_id, E::WorkflowExecutionUpdateAccepted)
+            }
             A::TimerFiredEventAttributes(a) => self.ends(a.started_event_id, E::TimerStarted),
             A::TimerCanceledEventAttributes(a) => {
                 self.decided(a.workflow_task_completed_event_id)?;
@@ -322,7 +336,7 @@ fn require(holds: bool, say: impl FnOnce() -> String) -> Result<(), String> {
 
 impl HistoryGrammar {
     /// The history of a run has grown.
-    pub fn event(&mut self, at: Time, run: &RunKey, event: &HistoryEvent) {
+    pub(crate) fn event(&mut self, at: Time, run: &RunKey, event: &HistoryEvent) {
         let Self { tally, runs } = self;
         if !runs.contains_key(run) {
             runs.insert(run.clone(), Sentence::default());

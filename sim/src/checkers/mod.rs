@@ -19,22 +19,39 @@ mod stale_tokens;
 mod tally;
 mod timers;
 mod undurable;
+mod updates;
+mod visibility;
 
 use std::{collections::BTreeMap, rc::Rc};
 
-use steadfast_core::{RunKey, Timestamp};
+use steadfast_core::{RunKey, Timestamp, visibility::Listed};
 use steadfast_replay::Registry;
 
 pub use conservation::Accounts;
-pub use facts::{ActivityFacts, Facts, RunFacts};
+pub(crate) use facts::closes;
+pub use facts::{ActivityFacts, Facts, RunFacts, UpdateFacts};
 pub use saga::{Closing, Judge, Outcome, Pair, SagaRules};
 pub use tally::{Tally, Violation};
+pub use visibility::question;
 
 use self::{
-    acknowledged::Acknowledged, conservation::Conservation, convergence::Convergence, facts::Fact,
-    folds::Folds, history_grammar::HistoryGrammar, one_open_run::OneOpenRun, queries::Queries,
-    replay_equivalence::ReplayEquivalence, retries::Retries, saga::Saga, schedules::Schedules,
-    stale_tokens::StaleTokens, timers::Timers, undurable::Undurable,
+    acknowledged::Acknowledged,
+    conservation::Conservation,
+    convergence::Convergence,
+    facts::Fact,
+    folds::Folds,
+    history_grammar::HistoryGrammar,
+    one_open_run::OneOpenRun,
+    queries::Queries,
+    replay_equivalence::{ReplayEquivalence, TaskDone},
+    retries::Retries,
+    saga::Saga,
+    schedules::Schedules,
+    stale_tokens::StaleTokens,
+    timers::Timers,
+    undurable::Undurable,
+    updates::Updates,
+    visibility::Visibility,
 };
 use crate::{
     cluster::{ledger::Ledger, observe::Observation},
@@ -52,9 +69,13 @@ pub struct Checkers {
     undurable: Undurable,
     stale_tokens: StaleTokens,
     queries: Queries,
+    visibility: Visibility,
+    updates: Updates,
     saga: Saga,
     conservation: Conservation,
     convergence: Convergence,
+    /// How many findings know at which event they were found.
+    marked: usize,
 }
 
 /// The checkers that read every record as it becomes durable.
@@ -94,6 +115,10 @@ pub struct Ending {
     pub unfinished: Vec<String>,
     /// The accounts of every service.
     pub accounts: Vec<Accounts>,
+    /// The namespace of all workflows.
+    pub namespace: String,
+    /// The rows of every store.
+    pub rows: Vec<Listed>,
 }
 
 impl Checkers {
@@ -115,9 +140,12 @@ impl Checkers {
             undurable: Undurable::default(),
             stale_tokens: StaleTokens::default(),
             queries: Queries::default(),
+            visibility: Visibility::default(),
+            updates: Updates::new(shard_count),
             saga: Saga::new(rules),
             conservation: Conservation::default(),
             convergence: Convergence::default(),
+            marked: 0,
         }
     }
 
@@ -144,6 +172,7 @@ impl Checkers {
                 let explained = self.facts.recovered(shard, executions);
                 self.folds.recovered(at, &self.facts, executions, explained);
                 self.acknowledged.recovered(at, shard, executions);
+                self.updates.recovered(at, shard, executions);
             }
             Observation::Live { key, execution } => {
                 self.folds.live(at, &self.facts, key, execution);
@@ -151,19 +180,29 @@ impl Checkers {
             Observation::Replied { rpc, reply } => {
                 self.undurable.replied(at, &self.facts, rpc, reply);
                 self.stale_tokens.replied(at, &self.facts, rpc, reply);
+                self.updates.replied(at, &self.facts, rpc, reply);
             }
             Observation::Acknowledged { rpc, answer } => {
                 self.acknowledged.acknowledged(rpc, answer);
                 self.queries.acknowledged(rpc, answer);
+                self.visibility.acknowledged(at, &self.facts, rpc, answer);
+                self.updates.acknowledged(at, &self.facts, rpc, answer);
             }
             Observation::TaskDone {
                 run,
                 started,
                 digest,
                 build,
+                messages,
             } => {
+                let done = TaskDone {
+                    started,
+                    digest,
+                    build,
+                    messages,
+                };
                 self.replay_equivalence
-                    .task_done(at, &self.facts, run, started, digest, build);
+                    .task_done(at, &self.facts, run, &done);
             }
             Observation::Nondeterminism { run, what } => {
                 self.replay_equivalence.nondeterminism(at, run, what);
@@ -174,9 +213,26 @@ impl Checkers {
         }
     }
 
+    /// What has been found since the last event was found at this event of the trace.
+    pub fn mark(&mut self, seq: u64) {
+        let found = |tally: &&Tally| tally.violations().len();
+        let found = self.tallies().iter().map(found).sum();
+        if found == self.marked {
+            return;
+        }
+        self.marked = found;
+        for tally in self.tallies_mut() {
+            tally.mark(seq);
+        }
+    }
+
     /// The run is over.
     pub fn finish(&mut self, at: Time, ledger: &Ledger, ending: &Ending) {
         self.acknowledged.finish(at, &self.facts);
+        self.visibility
+            .finish(at, &self.facts, &ending.namespace, &ending.rows);
+        self.updates.finish(at, &self.facts);
+        self.replay_equivalence.finish(at, &self.facts);
         self.folded.schedules.finish(at);
         self.saga.finish(at, &self.facts, ledger);
         self.conservation.finish(at, ledger, &ending.accounts);
@@ -190,7 +246,7 @@ impl Checkers {
         &self.facts
     }
 
-    fn tallies(&self) -> [&Tally; 14] {
+    fn tallies(&self) -> [&Tally; 16] {
         [
             &self.folded.grammar.tally,
             &self.replay_equivalence.tally,
@@ -203,9 +259,30 @@ impl Checkers {
             &self.folded.schedules.tally,
             &self.stale_tokens.tally,
             &self.queries.tally,
+            &self.visibility.tally,
+            &self.updates.tally,
             &self.saga.tally,
             &self.conservation.tally,
             &self.convergence.tally,
+        ]
+    }
+
+    fn tallies_mut(&mut self) -> [&mut Tally; 14] {
+        [
+            &mut self.folded.grammar.tally,
+            &mut self.replay_equivalence.tally,
+            &mut self.folds.tally,
+            &mut self.acknowledged.tally,
+            &mut self.undurable.tally,
+            &mut self.folded.one_open_run.tally,
+            &mut self.folded.timers.tally,
+            &mut self.folded.retries.tally,
+            &mut self.folded.schedules.tally,
+            &mut self.stale_tokens.tally,
+            &mut self.queries.tally,
+            &mut self.saga.tally,
+            &mut self.conservation.tally,
+            &mut self.convergence.tally,
         ]
     }
 

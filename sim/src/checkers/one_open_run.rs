@@ -10,9 +10,9 @@ use crate::kernel::Time;
 
 /// See the module documentation.
 #[derive(Debug)]
-pub struct OneOpenRun {
+pub(crate) struct OneOpenRun {
     /// Its count and findings.
-    pub tally: Tally,
+    pub(crate) tally: Tally,
     open: BTreeMap<ExecutionKey, BTreeSet<RunId>>,
     /// Executions that the batch at hand has changed: inside one batch two runs may overlap.
     touched: Vec<ExecutionKey>,
@@ -30,7 +30,7 @@ impl Default for OneOpenRun {
 
 impl OneOpenRun {
     /// The history of a run has grown.
-    pub fn event(&mut self, run: &RunKey, event: &HistoryEvent) {
+    pub(crate) fn event(&mut self, run: &RunKey, event: &HistoryEvent) {
         let Some(attributes) = &event.attributes else {
             return;
         };
@@ -46,7 +46,7 @@ impl OneOpenRun {
     }
 
     /// A batch is complete.
-    pub fn batch_ended(&mut self, at: Time) {
+    pub(crate) fn batch_ended(&mut self, at: Time) {
         for key in self.touched.drain(..) {
             let open = self.open.get(&key).map_or(0, BTreeSet::len);
             self.tally.check(at, open <= 1, || {

@@ -1,11 +1,15 @@
 //! Replay equivalence: at every workflow task, the code in a worker's cache and the same code replayed from the start
-//! of the history have decided the same, command for command.
+//! of the history have decided the same, command for command. In the end, the whole history of a closed run that had
+//! local activities replays: what was decided after they had ended is compared only there.
 
-use std::rc::Rc;
+use std::{collections::BTreeMap, collections::BTreeSet, rc::Rc};
 
 use steadfast_core::RunKey;
-use steadfast_proto::temporal::api::history::v1::{HistoryEvent, history_event::Attributes};
-use steadfast_replay::{CachedRun, Registry, RunInit, Task, TaskOutcome};
+use steadfast_proto::temporal::api::{
+    history::v1::{History, HistoryEvent, history_event::Attributes},
+    protocol::v1::Message,
+};
+use steadfast_replay::{CachedRun, Registry, RunInit, Task, TaskOutcome, replay_history};
 
 use super::{
     facts::Facts,
@@ -15,35 +19,56 @@ use crate::kernel::Time;
 
 /// See the module documentation.
 #[derive(Debug)]
-pub struct ReplayEquivalence {
+pub(crate) struct ReplayEquivalence {
     /// Its count and findings.
-    pub tally: Tally,
+    pub(crate) tally: Tally,
     builds: Vec<Rc<Registry>>,
+    /// The task that each run was worked on last, and by which builds.
+    worked: BTreeMap<RunKey, (i64, BTreeSet<usize>)>,
+}
+
+/// A workflow task that a worker has answered.
+#[derive(Clone, Copy, Debug)]
+pub struct TaskDone<'a> {
+    /// Its started event.
+    pub started: i64,
+    /// The digest of all commands of the run so far.
+    pub digest: u64,
+    /// The code that the worker runs.
+    pub build: usize,
+    /// The updates that came with it.
+    pub messages: &'a [Message],
 }
 
 impl ReplayEquivalence {
     /// For workers that run these builds of the workflow code.
     #[must_use]
-    pub fn new(builds: Vec<Rc<Registry>>) -> Self {
+    pub(crate) fn new(builds: Vec<Rc<Registry>>) -> Self {
         Self {
             tally: Tally::new("replay-equivalence"),
             builds,
+            worked: BTreeMap::new(),
         }
     }
 
     /// A worker has answered a workflow task; the digest is of all commands of the run so far.
-    pub fn task_done(
-        &mut self,
-        at: Time,
-        facts: &Facts,
-        run: &RunKey,
-        started: i64,
-        digest: u64,
-        build: usize,
-    ) {
+    pub(crate) fn task_done(&mut self, at: Time, facts: &Facts, run: &RunKey, done: &TaskDone<'_>) {
+        let TaskDone {
+            started,
+            digest,
+            build,
+            messages,
+        } = *done;
         let Some(registry) = self.builds.get(build) else {
             return;
         };
+        let worked = self.worked.entry(run.clone()).or_default();
+        if started > worked.0 {
+            *worked = (started, BTreeSet::new());
+        }
+        if started == worked.0 {
+            worked.1.insert(build);
+        }
         let known = facts
             .runs
             .get(run)
@@ -55,7 +80,7 @@ impl ReplayEquivalence {
         let Some(events) = started_here.filter(|events| ends_with_start(events)) else {
             return;
         };
-        let cold = replay(registry, run, events);
+        let cold = replay(registry, run, events, messages);
         self.tally.check(at, cold.as_ref() == Ok(&digest), || match cold {
             Ok(_) => format!(
                 "{}: at event {started} the cached code has decided otherwise than the replayed code",
@@ -65,11 +90,48 @@ impl ReplayEquivalence {
         });
     }
 
+    /// The run is over.
+    pub(crate) fn finish(&mut self, at: Time, facts: &Facts) {
+        for (run, (_, builds)) in &self.worked {
+            let Some(known) = facts.runs.get(run) else {
+                continue;
+            };
+            if known.is_open() || !known.events.iter().any(is_of_local_activity) {
+                continue;
+            }
+            let history = History {
+                events: known.events.clone(),
+            };
+            let replays = builds
+                .iter()
+                .filter_map(|build| self.builds.get(*build))
+                .map(|registry| replay_history(registry, &history).map(|_| ()));
+            // Two builds may have worked on one task, of which one was heard.
+            let ended = replays.reduce(Result::or).unwrap_or(Ok(()));
+            self.tally.check(at, ended.is_ok(), || {
+                let what = ended.as_ref().err().map(ToString::to_string);
+                format!(
+                    "{}: its history does not replay: {}",
+                    named(run),
+                    what.unwrap_or_default()
+                )
+            });
+        }
+    }
+
     /// A worker says that code and history differ.
-    pub fn nondeterminism(&mut self, at: Time, run: &RunKey, what: &str) {
+    pub(crate) fn nondeterminism(&mut self, at: Time, run: &RunKey, what: &str) {
         self.tally
             .check(at, false, || format!("{}: {what}", named(run)));
     }
+}
+
+fn is_of_local_activity(event: &HistoryEvent) -> bool {
+    matches!(
+        &event.attributes,
+        Some(Attributes::MarkerRecordedEventAttributes(marker))
+            if marker.marker_name == "core_local_activity"
+    )
 }
 
 fn ends_with_start(events: &[HistoryEvent]) -> bool {
@@ -81,7 +143,12 @@ fn ends_with_start(events: &[HistoryEvent]) -> bool {
 }
 
 /// The digest of all commands when the run is replayed from the start.
-fn replay(registry: &Registry, run: &RunKey, events: &[HistoryEvent]) -> Result<u64, String> {
+fn replay(
+    registry: &Registry,
+    run: &RunKey,
+    events: &[HistoryEvent],
+    messages: &[Message],
+) -> Result<u64, String> {
     let init = RunInit {
         namespace: run.execution.namespace.to_string(),
         workflow_id: run.execution.workflow_id.to_string(),
@@ -95,6 +162,7 @@ fn replay(registry: &Registry, run: &RunKey, events: &[HistoryEvent]) -> Result<
         previous_started_event_id: previous_started(events),
         started_event_id: events.last().map_or(0, |event| event.event_id),
         attempt: 1,
+        messages: messages.to_vec(),
         ..Task::default()
     };
     match cold.task(task) {

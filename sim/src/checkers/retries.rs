@@ -17,9 +17,9 @@ use crate::kernel::Time;
 
 /// See the module documentation.
 #[derive(Debug)]
-pub struct Retries {
+pub(crate) struct Retries {
     /// Its count and findings.
-    pub tally: Tally,
+    pub(crate) tally: Tally,
     activities: BTreeMap<(RunKey, EventId), Attempts>,
 }
 
@@ -43,7 +43,7 @@ const TOLERANCE: Duration = Duration::from_nanos(500);
 
 impl Retries {
     /// The history of a run has grown.
-    pub fn event(&mut self, run: &RunKey, event: &HistoryEvent) {
+    pub(crate) fn event(&mut self, run: &RunKey, event: &HistoryEvent) {
         let id = EventId(event.event_id);
         if let Some(Attributes::ActivityTaskScheduledEventAttributes(scheduled)) = &event.attributes
         {
@@ -56,7 +56,7 @@ impl Retries {
     }
 
     /// Something beside the history has changed.
-    pub fn record(&mut self, at: Time, run: &RunKey, high: Timestamp, record: &Record) {
+    pub(crate) fn record(&mut self, at: Time, run: &RunKey, high: Timestamp, record: &Record) {
         let Record::Activity(scheduled, state) = record else {
             return;
         };

@@ -85,16 +85,16 @@ impl std::fmt::Debug for SagaRules {
 
 /// See the module documentation.
 #[derive(Debug)]
-pub struct Saga {
+pub(crate) struct Saga {
     /// Its count and findings.
-    pub tally: Tally,
+    pub(crate) tally: Tally,
     rules: SagaRules,
 }
 
 impl Saga {
     /// By these rules.
     #[must_use]
-    pub fn new(rules: SagaRules) -> Self {
+    pub(crate) fn new(rules: SagaRules) -> Self {
         Self {
             tally: Tally::new("saga"),
             rules,
@@ -102,7 +102,7 @@ impl Saga {
     }
 
     /// The run is over: everything that will happen has happened.
-    pub fn finish(&mut self, at: Time, facts: &Facts, ledger: &Ledger) {
+    pub(crate) fn finish(&mut self, at: Time, facts: &Facts, ledger: &Ledger) {
         ledger.read(|entries| {
             self.repeated(at, entries);
             let mut by_workflow: BTreeMap<&str, Vec<&LedgerEntry>> = BTreeMap::new();

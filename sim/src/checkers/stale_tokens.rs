@@ -13,10 +13,10 @@ use crate::{cluster::wire::Rpc, kernel::Time};
 
 /// See the module documentation.
 #[derive(Debug)]
-pub struct StaleTokens {
+pub(crate) struct StaleTokens {
     /// Its count and findings.
-    pub tally: Tally,
-    accepted: BTreeSet<(TaskKind, RunKey, EventId, u32)>,
+    pub(crate) tally: Tally,
+    accepted: BTreeSet<(TaskKind, RunKey, EventId, u32, u32)>,
 }
 
 impl Default for StaleTokens {
@@ -41,21 +41,26 @@ enum Ending {
 
 impl StaleTokens {
     /// The engine lets an answer go.
-    pub fn replied(
+    pub(crate) fn replied(
         &mut self,
         at: Time,
         facts: &Facts,
         rpc: &Rpc,
         reply: &Result<Reply, Rejection>,
     ) {
-        if reply.is_err() {
-            return;
-        }
+        let Ok(answer) = reply else { return };
+        let dropped = matches!(
+            answer,
+            Reply::WorkflowTaskCompleted {
+                reset_to: Some(_),
+                ..
+            }
+        );
         let activity = |bytes: &[u8]| TaskToken::decode(bytes, TaskKind::Activity).ok();
         match rpc {
             Rpc::CompleteWorkflowTask(body) => {
                 if let Ok(token) = TaskToken::decode(&body.task_token, TaskKind::Workflow) {
-                    self.workflow_task(at, facts, token);
+                    self.workflow_task(at, facts, token, dropped);
                 }
             }
             Rpc::CompleteActivity(body) => {
@@ -74,9 +79,11 @@ impl StaleTokens {
         }
     }
 
-    fn workflow_task(&mut self, at: Time, facts: &Facts, token: TaskToken) {
+    /// A task that only rejected updates is dropped: its completion is accepted and leaves no trace.
+    fn workflow_task(&mut self, at: Time, facts: &Facts, token: TaskToken, dropped: bool) {
         let known = facts.runs.get(&token.run);
-        let completed = known.is_some_and(|run| run.completed_tasks.contains(&token.started.0));
+        let completed =
+            known.is_some_and(|run| dropped || run.completed_tasks.contains(&token.started.0));
         self.tally.check(at, completed, || {
             format!(
                 "{}: a completion of the workflow task started by {} is accepted, and the history has none",
@@ -125,6 +132,7 @@ impl StaleTokens {
             scheduled,
             attempt,
             started,
+            stamp,
             ..
         } = token;
         let name = named(&run);
@@ -133,7 +141,7 @@ impl StaleTokens {
         } else {
             scheduled
         };
-        let first = self.accepted.insert((kind, run, task, attempt));
+        let first = self.accepted.insert((kind, run, task, attempt, stamp));
         self.tally.check(at, first, || {
             format!("{name}: attempt {attempt} of the task of event {task} is answered twice")
         });

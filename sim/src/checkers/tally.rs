@@ -11,6 +11,8 @@ pub struct Violation {
     pub checker: &'static str,
     /// When, by the true clock.
     pub at: Time,
+    /// The trace's event at which it was found; 0 for what was found at the end.
+    pub seq: u64,
     /// What is wrong, in a sentence.
     pub message: String,
 }
@@ -64,12 +66,21 @@ impl Tally {
         }
     }
 
+    /// What has been found since the last event was found at this event of the trace.
+    pub fn mark(&mut self, seq: u64) {
+        let new = self.violations.iter_mut().rev();
+        for violation in new.take_while(|violation| violation.seq == 0) {
+            violation.seq = seq;
+        }
+    }
+
     #[cold]
     fn broken(&mut self, at: Time, message: String) {
         if self.violations.len() < MOST {
             self.violations.push(Violation {
                 checker: self.name,
                 at,
+                seq: 0,
                 message,
             });
         }

@@ -13,9 +13,9 @@ use crate::kernel::Time;
 
 /// See the module documentation.
 #[derive(Debug)]
-pub struct Timers {
+pub(crate) struct Timers {
     /// Its count and findings.
-    pub tally: Tally,
+    pub(crate) tally: Tally,
     shard_count: u32,
     high: BTreeMap<ShardId, Timestamp>,
     pending: BTreeMap<RunKey, BTreeMap<i64, Timestamp>>,
@@ -24,7 +24,7 @@ pub struct Timers {
 impl Timers {
     /// For a cluster with so many shards.
     #[must_use]
-    pub fn new(shard_count: u32) -> Self {
+    pub(crate) fn new(shard_count: u32) -> Self {
         Self {
             tally: Tally::new("timers"),
             shard_count,
@@ -34,13 +34,13 @@ impl Timers {
     }
 
     /// The wall clock of the shard's node shows this.
-    pub fn stepped(&mut self, shard: ShardId, wall: Timestamp) {
+    pub(crate) fn stepped(&mut self, shard: ShardId, wall: Timestamp) {
         let high = self.high.entry(shard).or_insert(wall);
         *high = wall.max(*high);
     }
 
     /// The history of a run has grown.
-    pub fn event(&mut self, at: Time, run: &RunKey, event: &HistoryEvent) {
+    pub(crate) fn event(&mut self, at: Time, run: &RunKey, event: &HistoryEvent) {
         use Attributes as A;
         let time = event
             .event_time

@@ -2,8 +2,9 @@
 
 use steadfast_core::{
     EventId, Rejection, Reply, RunId, RunKey,
-    effect::{EventRange, WorkflowTaskReply},
+    effect::{EventRange, UpdateOutcome, UpdateReply, WorkflowTaskReply},
     message::TaskKind,
+    request::UpdateStage,
     token::TaskToken,
 };
 
@@ -15,9 +16,9 @@ use crate::{cluster::wire::Rpc, kernel::Time};
 
 /// See the module documentation.
 #[derive(Debug)]
-pub struct Undurable {
+pub(crate) struct Undurable {
     /// Its count and findings.
-    pub tally: Tally,
+    pub(crate) tally: Tally,
 }
 
 impl Default for Undurable {
@@ -30,7 +31,7 @@ impl Default for Undurable {
 
 impl Undurable {
     /// The engine lets an answer go.
-    pub fn replied(
+    pub(crate) fn replied(
         &mut self,
         at: Time,
         facts: &Facts,
@@ -41,12 +42,17 @@ impl Undurable {
         let supported = match reply {
             Reply::Started(started) => facts.run_by_id(&started.run_id),
             Reply::WorkflowTask(task) => task_is_started(facts, task),
-            Reply::WorkflowTaskCompleted { next, .. } => {
+            Reply::WorkflowTaskCompleted { next, reset_to, .. } => {
                 let next = next
                     .as_ref()
                     .map_or(Ok(()), |task| task_is_started(facts, task));
-                next.and_then(|()| completion_is_there(facts, rpc))
+                match reset_to {
+                    // It left no trace, and says so.
+                    Some(_) => next,
+                    None => next.and_then(|()| completion_is_there(facts, rpc)),
+                }
             }
+            Reply::Update(update) => update_is_there(facts, update),
             Reply::ActivityTask(task) => activity_is_started(facts, &task.token),
             Reply::QueryTask(task) => has_events(facts, &task.run, task.history),
             Reply::History(history) => has_events(facts, &history.run, history.events),
@@ -58,6 +64,10 @@ impl Undurable {
             | Reply::Namespaces(_)
             | Reply::Time(_)
             | Reply::Describe(_)
+            | Reply::NexusTask(_)
+            | Reply::Endpoints(..)
+            | Reply::ActivityOutcome(..)
+            | Reply::DescribeActivity(_)
             | Reply::Schedule(_) => return,
         };
         self.tally.check(at, supported.is_ok(), || {
@@ -86,6 +96,10 @@ impl Facts {
 fn task_is_started(facts: &Facts, task: &WorkflowTaskReply) -> Result<(), String> {
     let run = facts.known(&task.token.run)?;
     has_events(facts, &task.token.run, task.history)?;
+    if task.token.stamp > 0 && !task.suffix.is_empty() {
+        // A speculative task is in memory only.
+        return Ok(());
+    }
     let started = run.task.as_ref().and_then(|task| task.started.as_ref());
     // A task that has ended by now left its started event behind.
     let there = started.is_some_and(|start| start.event == task.started)
@@ -133,6 +147,28 @@ fn completion_is_there(facts: &Facts, rpc: &Rpc) -> Result<(), String> {
             "that workflow task {} of {} is completed",
             token.started,
             named(&token.run)
+        )
+    })
+}
+
+fn update_is_there(facts: &Facts, update: &UpdateReply) -> Result<(), String> {
+    let run = facts.known(&update.run)?;
+    let known = run.updates.get(update.update_id.as_str());
+    let there = match (&update.outcome, update.stage) {
+        (UpdateOutcome::InHistory(event), _) => {
+            known.is_some_and(|known| known.completed == Some(event.0))
+        }
+        (UpdateOutcome::None, UpdateStage::Accepted | UpdateStage::Completed) => {
+            known.is_some_and(|known| known.accepted.is_some())
+        }
+        (UpdateOutcome::Failed(_), _) | (UpdateOutcome::None, UpdateStage::Admitted) => true,
+    };
+    require(there, || {
+        format!(
+            "that update {} of {} is {:?}",
+            update.update_id,
+            named(&update.run),
+            update.stage
         )
     })
 }

@@ -4,22 +4,32 @@
 //! wherever it is. It acts only through its [`ActivityContext`]; what it asks for waits in the worker's [`Desk`] until
 //! the worker's next move.
 
-use std::{cell::RefCell, collections::VecDeque, fmt, rc::Rc, task, time::Duration};
+use std::{
+    any::{Any, TypeId},
+    cell::RefCell,
+    collections::{BTreeMap, VecDeque},
+    fmt,
+    rc::Rc,
+    task,
+    time::Duration,
+};
 
+use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
+use steadfast_core::{Timestamp, time::duration_to_proto};
 use steadfast_proto::temporal::api::{
     common::v1::{Payload, Payloads},
     failure::v1::{ApplicationFailureInfo, CanceledFailureInfo, Failure, failure::FailureInfo},
 };
 
 use super::wire::{ServiceCall, ServiceError};
-use crate::kernel::{Sender, Sleep, TaskHandle, oneshot};
+use crate::kernel::{Bell, Sender, Sleep, TaskHandle, oneshot};
 
 /// How an activity ends.
 pub type ActivityResult = Result<Payloads, ActivityError>;
 
 /// Why an activity did not succeed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ActivityError {
     /// It failed; the retry policy decides what follows.
     #[error("{kind}: {message}")]
@@ -34,6 +44,9 @@ pub enum ActivityError {
     /// It stopped because it was asked to.
     #[error("the activity was cancelled")]
     Cancelled,
+    /// A failure as the engine is to record it.
+    #[error("{}", .0.message)]
+    Failure(Box<Failure>),
 }
 
 impl From<ServiceError> for ActivityError {
@@ -47,6 +60,29 @@ impl From<ServiceError> for ActivityError {
 }
 
 impl ActivityError {
+    /// The same, and the next attempt follows after this pause, whatever the retry policy says.
+    #[must_use]
+    pub fn retry_after(&self, pause: Duration) -> Self {
+        let mut failure = self.to_failure();
+        if let Some(FailureInfo::ApplicationFailureInfo(info)) = &mut failure.failure_info {
+            info.next_retry_delay = Some(duration_to_proto(pause));
+        }
+        Self::Failure(Box::new(failure))
+    }
+
+    /// The details of a cancellation, if it is one.
+    #[must_use]
+    pub fn cancellation(&self) -> Option<Option<Payloads>> {
+        match self {
+            Self::Cancelled => Some(None),
+            Self::Failure(failure) => match &failure.failure_info {
+                Some(FailureInfo::CanceledFailureInfo(info)) => Some(info.details.clone()),
+                _ => None,
+            },
+            Self::Failed { .. } => None,
+        }
+    }
+
     /// The failure as the engine records it.
     #[must_use]
     pub fn to_failure(&self) -> Failure {
@@ -61,10 +97,11 @@ impl ActivityError {
                 ..ApplicationFailureInfo::default()
             }),
             Self::Cancelled => FailureInfo::CanceledFailureInfo(CanceledFailureInfo::default()),
+            Self::Failure(failure) => return (**failure).clone(),
         };
         let message = match self {
             Self::Failed { message, .. } => message.clone(),
-            Self::Cancelled => self.to_string(),
+            Self::Cancelled | Self::Failure(_) => self.to_string(),
         };
         Failure {
             message,
@@ -94,6 +131,24 @@ pub struct ActivityInfo {
     pub heartbeat_timeout: Duration,
     /// What the last heartbeat of an earlier attempt said.
     pub heartbeat_details: Option<Payloads>,
+    /// Whether it runs on behalf of a workflow task that waits for it, in the same process.
+    pub is_local: bool,
+    /// Names this attempt to the engine; empty for a local one.
+    pub task_token: Bytes,
+    /// The namespace.
+    pub namespace: String,
+    /// Which type of workflow asked for it.
+    pub workflow_type: String,
+    /// From which queue it came.
+    pub task_queue: String,
+    /// The bound on all attempts together; zero if there is none.
+    pub schedule_to_close: Duration,
+    /// When the workflow asked for it.
+    pub scheduled: Timestamp,
+    /// When this attempt was scheduled.
+    pub attempt_scheduled: Timestamp,
+    /// When this attempt started.
+    pub started: Timestamp,
 }
 
 /// What activities want of their worker, in the order in which they asked.
@@ -137,6 +192,9 @@ impl Cancellation {
     }
 }
 
+/// What a process keeps for its activities, by type.
+pub(crate) type Kept = Rc<RefCell<BTreeMap<TypeId, Rc<dyn Any>>>>;
+
 /// An attempt's handle to the world.
 #[derive(Clone)]
 pub struct ActivityContext {
@@ -145,6 +203,8 @@ pub struct ActivityContext {
     pub(crate) desk: Desk,
     pub(crate) time: TaskHandle,
     pub(crate) cancellation: Rc<RefCell<Cancellation>>,
+    pub(crate) bell: Bell,
+    pub(crate) kept: Kept,
 }
 
 impl fmt::Debug for ActivityContext {
@@ -170,7 +230,11 @@ impl ActivityContext {
     /// Says that it is alive, and how far it is; the next attempt can read it. The worker passes on as much as the
     /// engine needs.
     pub fn heartbeat<T: Serialize>(&self, details: &T) {
-        let details = encode(details).ok();
+        self.heartbeat_payloads(encode(details).ok());
+    }
+
+    /// Says that it is alive, with details that are payloads already.
+    pub fn heartbeat_payloads(&self, details: Option<Payloads>) {
         let slot = self.slot;
         self.desk
             .borrow_mut()
@@ -216,6 +280,22 @@ impl ActivityContext {
     ) -> Result<O, ServiceError> {
         let body = serde_json::to_vec(input)
             .map_err(|error| ServiceError::fatal("BadRequest", error.to_string()))?;
+        let body = self.call_raw(service, operation, key, body).await?;
+        serde_json::from_slice(&body)
+            .map_err(|error| ServiceError::fatal("BadAnswer", error.to_string()))
+    }
+
+    /// As [`call`](Self::call), with a request and an answer that are JSON already.
+    ///
+    /// # Errors
+    /// With what the service says, or if it does not answer.
+    pub async fn call_raw(
+        &self,
+        service: &str,
+        operation: &str,
+        key: &str,
+        body: Vec<u8>,
+    ) -> Result<Vec<u8>, ServiceError> {
         let (answer, answered) = oneshot();
         let call = ServiceCall {
             operation: operation.to_owned(),
@@ -232,9 +312,26 @@ impl ActivityContext {
         };
         self.desk.borrow_mut().push_back(wish);
         let lost = |_| ServiceError::transient("Unavailable", "the connection broke");
-        let body = answered.await.map_err(lost)??;
-        serde_json::from_slice(&body)
-            .map_err(|error| ServiceError::fatal("BadAnswer", error.to_string()))
+        answered.await.map_err(lost)?
+    }
+
+    /// What wakes the process that this attempt runs in, from outside of it.
+    #[must_use]
+    pub fn bell(&self) -> Bell {
+        self.bell.clone()
+    }
+
+    /// Something that all activities of this process share: made when it is asked for first, one of each type, and
+    /// gone with the process.
+    pub fn process_local<T: 'static>(&self, make: impl FnOnce() -> T) -> Rc<T> {
+        let known = self.kept.borrow().get(&TypeId::of::<T>()).cloned();
+        if let Some(Ok(known)) = known.map(Rc::downcast) {
+            return known;
+        }
+        let made = Rc::new(make());
+        let kept: Rc<dyn Any> = Rc::<T>::clone(&made);
+        self.kept.borrow_mut().insert(TypeId::of::<T>(), kept);
+        made
     }
 }
 

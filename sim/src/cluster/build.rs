@@ -7,12 +7,17 @@ use std::{
     time::Duration,
 };
 
-use steadfast_core::{Timestamp, schedule::SCHEDULE_PREFIX};
+use steadfast_core::{
+    Timestamp,
+    schedule::SCHEDULE_PREFIX,
+    visibility::{Filter, Listed},
+};
 use steadfast_replay::Registry;
+use steadfast_store::Query;
 
 use super::{
     client::{ClientConfig, ClientNode},
-    engine::{EngineConfig, EngineNode},
+    engine::{EngineConfig, EngineNode, Stores},
     ledger::Ledger,
     observe::Watch,
     service_node::{ServiceNode, ServiceStore},
@@ -34,7 +39,6 @@ use crate::{
 };
 
 /// What the harness keeps of a cluster.
-#[derive(Debug)]
 pub(crate) struct Cluster {
     pub(crate) watch: Watch,
     pub(crate) weather: Weather,
@@ -42,8 +46,13 @@ pub(crate) struct Cluster {
     pub(crate) progress: Progress,
     /// How often each operation is to be carried out, by its name.
     pub(crate) operations: BTreeMap<String, u64>,
-    services: Vec<(BTreeMap<String, i64>, Rc<RefCell<ServiceStore>>)>,
+    services: Vec<Opened>,
+    stores: Stores,
+    pub(crate) namespace: String,
 }
+
+/// A service, and what it had on its accounts at first.
+type Opened = (BTreeMap<String, i64>, Rc<RefCell<ServiceStore>>);
 
 /// Numbers chosen for one run of a scenario.
 struct Draw<'a> {
@@ -139,8 +148,10 @@ impl Cluster {
         }));
         let ledger = Ledger::default();
 
+        let start = Timestamp::from_nanos(scenario.world.start.saturating_mul(1_000_000));
         // Engines come first: whoever starts later may talk to them at once.
         let memory = Rc::new(RefCell::new(steadfast_store::Memory::new(shards)));
+        let stores = Stores::default();
         for number in 1..=engines {
             let config = EngineConfig {
                 topology: Rc::clone(&topology),
@@ -148,8 +159,9 @@ impl Cluster {
                 weather: weather.clone(),
                 store: scenario.world.store,
                 memory: memory.clone(),
-                start: Timestamp::from_nanos(scenario.world.start.saturating_mul(1_000_000)),
+                start,
                 bug,
+                stores: stores.clone(),
             };
             let spec = NodeSpec::new(format!("engine-{number}"));
             let node = world.add_node(spec, move |me| EngineNode::new(config.clone(), me));
@@ -186,14 +198,15 @@ impl Cluster {
 
         let activities = Rc::new(suite.activities().clone());
         let task_queues = Rc::new(scenario.world.task_queues.clone());
-        let deploys = scenario
-            .operations
-            .iter()
-            .filter_map(|operation| match &operation.kind {
-                OperationKind::Deploy { build, .. } => Some(build.as_str()),
-                _ => None,
-            });
-        let last_build = build_of(deploys.last().unwrap_or(&scenario.world.build));
+        let mut deploys =
+            scenario
+                .operations
+                .iter()
+                .filter_map(|operation| match &operation.kind {
+                    OperationKind::Deploy { build, .. } => Some(build.as_str()),
+                    _ => None,
+                });
+        let last_build = build_of(deploys.next_back().unwrap_or(&scenario.world.build));
         let mut deployed = Vec::new();
         for number in 1..=workers {
             let build = Rc::new(Cell::new(build_of(&scenario.world.build)));
@@ -209,6 +222,7 @@ impl Cluster {
                 workflow_slots: size(scenario.world.workflow_slots),
                 activity_slots: size(scenario.world.activity_slots),
                 cache: size(cache),
+                start,
                 name: format!("worker-{number}"),
             };
             let spec = NodeSpec::new(config.name.clone());
@@ -261,7 +275,23 @@ impl Cluster {
             progress,
             operations: workload.operations,
             services,
+            stores,
+            namespace: scenario.world.namespace.clone(),
         })
+    }
+
+    /// Every row of every store.
+    pub(crate) fn rows(&self) -> Vec<Listed> {
+        let query = Query {
+            namespace: self.namespace.as_str().into(),
+            filter: Filter::ALL,
+            after: None,
+            limit: usize::MAX,
+            budget: usize::MAX,
+        };
+        let stores = self.stores.all().into_iter();
+        let pages = stores.filter_map(|store| store.borrow().list(&query).ok());
+        pages.flat_map(|page| page.rows).collect()
     }
 
     /// What every service has on its accounts, before and now.
@@ -388,6 +418,8 @@ impl Workload {
             let target = match &operation.kind {
                 OperationKind::Signal { target, .. }
                 | OperationKind::SignalWithStart { target, .. }
+                | OperationKind::Update { target, .. }
+                | OperationKind::UpdateWithStart { target, .. }
                 | OperationKind::Query { target, .. }
                 | OperationKind::Cancel { target, .. }
                 | OperationKind::Terminate { target, .. } => target,
@@ -424,7 +456,11 @@ impl Workload {
                         continue;
                     }
                     let at = moment(draw, operation.when, *start);
-                    let starts_it = matches!(&*kind, OperationKind::SignalWithStart { .. });
+                    let starts_it = matches!(
+                        &*kind,
+                        OperationKind::SignalWithStart { .. }
+                            | OperationKind::UpdateWithStart { .. }
+                    );
                     let after_start = entry.as_ref().is_some_and(|e| e.started) && !starts_it;
                     let what = What::Operate(Rc::clone(&kind), entry.clone());
                     workload.add(at, fill(&target.id, instance), instance, what, after_start);

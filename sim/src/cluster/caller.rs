@@ -81,7 +81,7 @@ impl<T> Caller<T> {
         call: CallId,
         answer: &Result<Answer, Rejection>,
     ) -> Option<(Rc<Rpc>, T)> {
-        if let Err(Rejection::Unavailable(_) | Rejection::ResourceExhausted(_)) = answer {
+        if answer.as_ref().is_err_and(is_busy) {
             self.pause(ctx, call);
             return None;
         }
@@ -131,4 +131,12 @@ impl<T> Caller<T> {
             ctx.send(to, Wire::Request(call, held, rpc));
         }
     }
+}
+
+/// Whether the same may be asked again a little later.
+fn is_busy(rejection: &Rejection) -> bool {
+    matches!(
+        rejection.first_failure(),
+        Rejection::Unavailable(_) | Rejection::ResourceExhausted(_) | Rejection::Aborted(_)
+    )
 }

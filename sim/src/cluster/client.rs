@@ -1,4 +1,4 @@
-//! A client process: starts workflows, signals, queries, cancels, terminates, and waits for results.
+//! A client process: starts workflows, signals, updates, queries, cancels, terminates, and waits for results.
 //!
 //! A client repeats each request, with the same request id, until it knows the outcome. Clients do not crash: they are
 //! the memory of what was acknowledged.
@@ -10,15 +10,23 @@ use steadfast_core::{
 };
 use steadfast_proto::temporal::api::{
     common::v1::{Header, Payload, Payloads, RetryPolicy, WorkflowExecution, WorkflowType},
-    enums::v1::{HistoryEventFilterType, WorkflowIdConflictPolicy, WorkflowIdReusePolicy},
+    enums::v1::{
+        HistoryEventFilterType, UpdateWorkflowExecutionLifecycleStage as Stage,
+        WorkflowExecutionStatus, WorkflowIdConflictPolicy, WorkflowIdReusePolicy,
+    },
     history::v1::history_event::Attributes,
     query::v1::WorkflowQuery,
     taskqueue::v1::TaskQueue,
+    update::v1::{Input, Meta, Request as UpdateBody, UpdateRef, WaitPolicy},
     workflowservice::v1::{
-        DescribeScheduleRequest, GetWorkflowExecutionHistoryRequest, QueryWorkflowRequest,
+        DescribeScheduleRequest, ExecuteMultiOperationRequest, GetWorkflowExecutionHistoryRequest,
+        ListWorkflowExecutionsRequest, PollWorkflowExecutionUpdateRequest, QueryWorkflowRequest,
         RequestCancelWorkflowExecutionRequest, SignalWithStartWorkflowExecutionRequest,
         SignalWorkflowExecutionRequest, StartWorkflowExecutionRequest,
-        TerminateWorkflowExecutionRequest,
+        TerminateWorkflowExecutionRequest, UpdateWorkflowExecutionRequest,
+        UpdateWorkflowExecutionResponse,
+        execute_multi_operation_request::{Operation, operation},
+        execute_multi_operation_response::response,
     },
 };
 
@@ -28,15 +36,16 @@ use super::{
     observe::{Observation, Watch},
     schedules::{self, Asking},
     topology::Topology,
-    weather::Weather,
+    weather::{CLIENT_LIST, Weather},
     wire::{Answer, CallId, Rpc, Wire},
     workload::{Job, Progress, What},
 };
 use crate::{
-    kernel::{Ctx, Peer, Process},
+    checkers::{closes, question},
+    kernel::{Ctx, Peer, Process, Rate},
     scenario::{
-        ClusterFault, IdConflict, IdReuse, OperationKind, ScheduleStep, WorkflowStart, fill,
-        fill_value,
+        ClusterFault, IdConflict, IdReuse, OperationKind, ScheduleStep, UpdateWait, WorkflowStart,
+        fill, fill_value,
     },
 };
 
@@ -99,7 +108,11 @@ const WAITS: u64 = 2 << 32;
 /// A target without an entry, a child for instance, is asked again so often while it does not exist.
 const TRIES: u32 = 30;
 const TRY_AGAIN: Duration = Duration::from_secs(1);
+/// How long the engine holds a wait for an update. temporal: `history.longPollExpirationInterval`.
+const UPDATE_WAIT: Duration = Duration::from_secs(20);
 const QUERY_HEADER: &str = "steadfast-query";
+/// How often a client looks for what it was told of.
+const LOOK: Rate = Rate::per_million(250_000);
 
 /// A client process.
 #[derive(Debug)]
@@ -110,6 +123,8 @@ pub struct ClientNode {
     waiting: BTreeMap<String, Vec<usize>>,
     started: BTreeMap<String, bool>,
     tries: BTreeMap<usize, u32>,
+    /// The runs that an update-with-start found or made, by its job.
+    runs: BTreeMap<usize, String>,
     /// Waits between two looks.
     resting: BTreeMap<u64, Wait>,
     next_wait: u64,
@@ -124,6 +139,7 @@ impl ClientNode {
             waiting: BTreeMap::new(),
             started: BTreeMap::new(),
             tries: BTreeMap::new(),
+            runs: BTreeMap::new(),
             resting: BTreeMap::new(),
             next_wait: 0,
             config,
@@ -151,7 +167,13 @@ impl ClientNode {
             let rival = rival(start.clone());
             self.caller.call(ctx, to, Rpc::Start(rival), About::Again);
         }
-        self.caller.call(ctx, to, rpc, About::Job(place));
+        let held = if rpc.is_update() {
+            UPDATE_WAIT
+        } else {
+            Duration::ZERO
+        };
+        self.caller
+            .hold(ctx, to, held, Rc::new(rpc), About::Job(place));
     }
 
     /// The client's own clock.
@@ -205,6 +227,54 @@ impl ClientNode {
                     signal_name: signal.clone(),
                     signal_input: input(value),
                     ..with_signal(start)
+                })
+            }
+            (
+                OperationKind::Update {
+                    update,
+                    input: value,
+                    wait,
+                    ..
+                },
+                _,
+            ) => Rpc::Update(UpdateWorkflowExecutionRequest {
+                namespace,
+                workflow_execution,
+                wait_policy: Some(wait_policy(*wait)),
+                request: Some(update_body(request_id, identity, update, input(value))),
+                ..UpdateWorkflowExecutionRequest::default()
+            }),
+            (
+                OperationKind::UpdateWithStart {
+                    update,
+                    input: value,
+                    wait,
+                    ..
+                },
+                Some(entry),
+            ) => {
+                let body = update_body(request_id.clone(), identity.clone(), update, input(value));
+                let mut start = start(entry, job, namespace.clone(), identity, request_id);
+                start.workflow_id_conflict_policy = WorkflowIdConflictPolicy::UseExisting.into();
+                let update = UpdateWorkflowExecutionRequest {
+                    namespace: namespace.clone(),
+                    workflow_execution,
+                    wait_policy: Some(wait_policy(*wait)),
+                    request: Some(body),
+                    ..UpdateWorkflowExecutionRequest::default()
+                };
+                let operations = [
+                    operation::Operation::StartWorkflow(start),
+                    operation::Operation::UpdateWorkflow(update),
+                ];
+                Rpc::UpdateWithStart(ExecuteMultiOperationRequest {
+                    namespace,
+                    operations: operations
+                        .map(|operation| Operation {
+                            operation: Some(operation),
+                        })
+                        .into(),
+                    ..ExecuteMultiOperationRequest::default()
                 })
             }
             (
@@ -269,7 +339,12 @@ impl ClientNode {
                     },
                 )
             }
-            (OperationKind::SignalWithStart { .. } | OperationKind::Deploy { .. }, _) => {
+            (
+                OperationKind::SignalWithStart { .. }
+                | OperationKind::UpdateWithStart { .. }
+                | OperationKind::Deploy { .. },
+                _,
+            ) => {
                 unreachable!("a scenario is checked when it is read, and clients do not deploy")
             }
         }
@@ -319,12 +394,32 @@ impl ClientNode {
             Ok(Answer::SignalWithStart(answer)) => {
                 self.was_started(ctx, place, answer.run_id.clone());
             }
-            Err(Rejection::AlreadyStarted { run_id, .. }) => {
-                self.was_started(ctx, place, run_id.to_string());
-            }
             Ok(Answer::CreateSchedule(_)) => self.was_created(ctx, place),
             Err(Rejection::AlreadyStarted { .. }) if self.makes_schedule(place) => {
                 self.was_created(ctx, place);
+            }
+            Err(Rejection::AlreadyStarted { run_id, .. }) => {
+                self.was_started(ctx, place, run_id.to_string());
+            }
+            Ok(Answer::Update(answer)) => self.update_told(ctx, place, answer, None),
+            Ok(Answer::PollUpdate(answer)) => {
+                let answer = UpdateWorkflowExecutionResponse {
+                    update_ref: answer.update_ref.clone(),
+                    outcome: answer.outcome.clone(),
+                    stage: answer.stage,
+                    ..UpdateWorkflowExecutionResponse::default()
+                };
+                self.update_told(ctx, place, &answer, None);
+            }
+            Ok(Answer::UpdateWithStart(answer)) => {
+                let mut responses = answer.responses.iter().map(|r| r.response.as_ref());
+                if let (
+                    Some(Some(response::Response::StartWorkflow(start))),
+                    Some(Some(response::Response::UpdateWorkflow(update))),
+                ) = (responses.next(), responses.next())
+                {
+                    self.update_told(ctx, place, update, Some(&start.run_id));
+                }
             }
             Ok(Answer::Query(_)) => {
                 let id = u64::from(self.config.jobs[place].number);
@@ -338,6 +433,47 @@ impl ClientNode {
         }
     }
 
+    /// How far an update is. One that no worker has taken is asked for again; one that was taken is waited for, on the
+    /// run that took it.
+    fn update_told(
+        &mut self,
+        ctx: &mut Ctx<'_, Wire>,
+        place: usize,
+        answer: &UpdateWorkflowExecutionResponse,
+        started: Option<&str>,
+    ) {
+        if let Some(run_id) = started {
+            self.runs.insert(place, run_id.to_owned());
+        }
+        match answer.stage() {
+            Stage::Completed => match self.runs.remove(&place) {
+                Some(run_id) => self.was_started(ctx, place, run_id),
+                None => self.finish(place),
+            },
+            Stage::Accepted => self.poll_update(ctx, place, answer.update_ref.clone()),
+            Stage::Unspecified | Stage::Admitted => self.begin(ctx, place),
+        }
+    }
+
+    fn poll_update(
+        &mut self,
+        ctx: &mut Ctx<'_, Wire>,
+        place: usize,
+        update_ref: Option<UpdateRef>,
+    ) {
+        let topology = self.config.topology.borrow();
+        let to = topology.engine_of(&self.config.jobs[place].workflow_id);
+        let rpc = Rpc::PollUpdate(PollWorkflowExecutionUpdateRequest {
+            namespace: topology.namespace.clone(),
+            update_ref,
+            identity: self.config.name.clone(),
+            wait_policy: Some(wait_policy(UpdateWait::Completed)),
+        });
+        drop(topology);
+        let about = About::Job(place);
+        self.caller.hold(ctx, to, UPDATE_WAIT, Rc::new(rpc), about);
+    }
+
     fn was_started(&mut self, ctx: &mut Ctx<'_, Wire>, place: usize, run_id: String) {
         let jobs = Rc::clone(&self.config.jobs);
         let id = &jobs[place].workflow_id;
@@ -345,6 +481,7 @@ impl ClientNode {
         for waiting in self.waiting.remove(id).unwrap_or_default() {
             self.begin(ctx, waiting);
         }
+        self.look_for(ctx, place, &run_id, None);
         self.await_close(ctx, Wait::new(place, run_id));
     }
 
@@ -382,6 +519,30 @@ impl ClientNode {
         });
         drop(topology);
         self.caller.call(ctx, to, rpc, About::Close(wait));
+    }
+
+    /// Now and then a client looks whether what it was told is listed.
+    fn look_for(
+        &mut self,
+        ctx: &mut Ctx<'_, Wire>,
+        place: usize,
+        run_id: &str,
+        status: Option<WorkflowExecutionStatus>,
+    ) {
+        let entity = u64::from(self.config.jobs[place].number);
+        if !ctx.chance().roll(CLIENT_LIST, entity, LOOK) {
+            return;
+        }
+        let workflow_id = &self.config.jobs[place].workflow_id;
+        let topology = self.config.topology.borrow();
+        let rpc = Rpc::List(ListWorkflowExecutionsRequest {
+            namespace: topology.namespace.clone(),
+            query: question(workflow_id, run_id, status),
+            ..ListWorkflowExecutionsRequest::default()
+        });
+        let to = topology.engine_of(workflow_id);
+        drop(topology);
+        self.caller.call(ctx, to, rpc, About::Again);
     }
 
     /// Waits for the event that closes the run.
@@ -425,6 +586,7 @@ impl ClientNode {
             _ => None,
         };
         if let Some(attributes) = event.and_then(|event| event.attributes.as_ref()) {
+            self.look_for(ctx, wait.place, &wait.run_id, closes(attributes));
             match successor(attributes) {
                 Some(next) => self.await_close(ctx, Wait::new(wait.place, next.to_owned())),
                 None => self.finish(wait.place),
@@ -441,7 +603,7 @@ impl ClientNode {
     /// The engine refused. What does not exist may come to exist.
     fn refused(&mut self, ctx: &mut Ctx<'_, Wire>, place: usize, rejection: &Rejection) {
         let job = &self.config.jobs[place];
-        let may_change = match rejection {
+        let may_change = match rejection.first_failure() {
             Rejection::NotFound(_) => !job.after_start,
             Rejection::NotReady(_) => true,
             _ => false,
@@ -451,6 +613,14 @@ impl ClientNode {
         if may_change && *tries < TRIES {
             ctx.set_timer(TRY_AGAIN, place as u64);
         } else {
+            // Whoever waits for this start waits in vain no longer.
+            let id = job.workflow_id.clone();
+            if matches!(rejection, Rejection::MultiOperation { .. }) {
+                self.started.insert(id.clone(), true);
+                for waiting in self.waiting.remove(&id).unwrap_or_default() {
+                    self.begin(ctx, waiting);
+                }
+            }
             self.finish(place);
         }
     }
@@ -505,6 +675,36 @@ fn query_header(id: u64) -> Header {
     };
     Header {
         fields: [(QUERY_HEADER.to_owned(), payload)].into(),
+    }
+}
+
+fn wait_policy(wait: UpdateWait) -> WaitPolicy {
+    let stage = match wait {
+        UpdateWait::Accepted => Stage::Accepted,
+        UpdateWait::Completed => Stage::Completed,
+    };
+    WaitPolicy {
+        lifecycle_stage: stage.into(),
+    }
+}
+
+fn update_body(
+    update_id: String,
+    identity: String,
+    name: &str,
+    args: Option<Payloads>,
+) -> UpdateBody {
+    UpdateBody {
+        meta: Some(Meta {
+            update_id,
+            identity,
+        }),
+        input: Some(Input {
+            name: name.to_owned(),
+            args,
+            ..Input::default()
+        }),
+        ..UpdateBody::default()
     }
 }
 

@@ -49,12 +49,30 @@ fn request(rpc: &Rpc, out: &mut dyn Write) -> fmt::Result {
     out.write_str(rpc.name())?;
     match rpc {
         Rpc::Start(body) => write!(out, " {}", body.workflow_id),
+        Rpc::List(body) => write!(out, " {}", body.query),
         Rpc::Signal(body) => {
             let id = body
                 .workflow_execution
                 .as_ref()
                 .map_or("", |e| e.workflow_id.as_str());
             write!(out, " {id} {}", body.signal_name)
+        }
+        Rpc::Update(body) => {
+            let id = body
+                .workflow_execution
+                .as_ref()
+                .map_or("", |e| e.workflow_id.as_str());
+            let update = body.request.clone().unwrap_or_default();
+            let (meta, input) = (
+                update.meta.unwrap_or_default(),
+                update.input.unwrap_or_default(),
+            );
+            write!(out, " {id} {} {}", input.name, meta.update_id)
+        }
+        Rpc::PollUpdate(body) => {
+            let update = body.update_ref.clone().unwrap_or_default();
+            let execution = update.workflow_execution.unwrap_or_default();
+            write!(out, " {} {}", execution.workflow_id, update.update_id)
         }
         Rpc::CompleteWorkflowTask(body) => {
             for command in &body.commands {
@@ -84,6 +102,8 @@ fn answer(answer: &Answer, out: &mut dyn Write) -> fmt::Result {
                 execution.workflow_id, task.started_event_id
             )
         }
+        Answer::Update(answer) => write!(out, " {:?}", answer.stage()),
+        Answer::PollUpdate(answer) => write!(out, " {:?}", answer.stage()),
         Answer::PollActivityTask(task) => {
             let Some(execution) = &task.workflow_execution else {
                 return out.write_str(" nothing");
@@ -206,6 +226,9 @@ pub(super) fn batch(batch: &Batch, out: &mut String) {
             Record::ClosingAttempted(_) => out.push_str("closing-attempted"),
             Record::ChildBegun(_) => out.push_str("begun"),
             Record::Namespace(name, _) => out.push_str(&format!("namespace({name})")),
+            Record::Row(_) => out.push_str("row"),
+            Record::Endpoint(id, _) => out.push_str(&format!("endpoint({id})")),
+            Record::Nexus(id, _) => out.push_str(&format!("nexus({id})")),
             Record::Scheduled(by) => out.push_str(&format!("scheduled({})", by.number)),
             Record::Schedule(change) => schedule(change, out),
         }

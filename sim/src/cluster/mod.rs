@@ -28,7 +28,9 @@ pub mod wire;
 pub mod worker;
 pub mod workload;
 
+pub use crate::kernel::Bell;
 pub use activity::{ActivityContext, ActivityError, ActivityInfo, decode, encode};
 pub use ledger::{EntryId, EntryKind, Ledger, LedgerEntry};
 pub use service::{Book, Service, ServiceResult, answer};
+pub use steadfast_core::Timestamp;
 pub use wire::{ServiceCall, ServiceError};

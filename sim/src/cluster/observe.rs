@@ -9,6 +9,8 @@ use steadfast_core::{
     Batch, Execution, ExecutionKey, Rejection, Reply, RunKey, ShardId, Timestamp,
 };
 
+use steadfast_proto::temporal::api::protocol::v1::Message;
+
 use super::wire::{Answer, Rpc};
 use crate::{checkers::Checkers, kernel::Time};
 
@@ -74,6 +76,8 @@ pub enum Observation<'a> {
         digest: u64,
         /// The registered code that it ran, by worker build.
         build: usize,
+        /// The updates that came with the task: the history need not have them yet.
+        messages: &'a [Message],
     },
     /// Workflow code does not match its history.
     Nondeterminism {

@@ -25,6 +25,7 @@ crate::labels! { 64;
     pub(crate) MACHINE_DELAY = "machine.delay";
     pub(crate) ENGINE_ENTROPY = "engine.entropy";
     pub(crate) ENGINE_LOOK = "engine.look";
+    pub(crate) CLIENT_LIST = "client.list";
     pub(crate) SERVICE_LATENCY = "service.latency";
     pub(crate) SERVICE_FAILURE = "service.failure";
     pub(crate) SERVICE_REFUSAL = "service.refusal";
@@ -33,7 +34,6 @@ crate::labels! { 64;
     pub(crate) WORKLOAD_COUNT = "workload.count";
     pub(crate) WORKLOAD_MOMENT = "workload.moment";
     pub(crate) WORKLOAD_WHETHER = "workload.whether";
-    pub(crate) SABOTAGE = "sabotage";
 }
 
 fn label(fault: ClusterFault) -> Label {

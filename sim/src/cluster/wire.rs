@@ -26,12 +26,14 @@ macro_rules! rpcs {
     ($($(#[$doc:meta])* $name:ident($request:ident) -> $answer:ident;)*) => {
         /// A request to the engine.
         #[derive(Clone, Debug, PartialEq)]
+        #[expect(clippy::large_enum_variant, reason = "one per call, in a box on the wire")]
         pub enum Rpc {
             $($(#[$doc])* $name(service::$request),)*
         }
 
         /// The engine's answer to the [`Rpc`] of the same name.
         #[derive(Clone, Debug, PartialEq)]
+        #[expect(clippy::large_enum_variant, reason = "one per call, in a box on the wire")]
         pub enum Answer {
             $($(#[$doc])* $name(service::$answer),)*
         }
@@ -81,10 +83,18 @@ rpcs! {
     Cancel(RequestCancelWorkflowExecutionRequest) -> RequestCancelWorkflowExecutionResponse;
     /// End a run.
     Terminate(TerminateWorkflowExecutionRequest) -> TerminateWorkflowExecutionResponse;
+    /// Have a run's code do something.
+    Update(UpdateWorkflowExecutionRequest) -> UpdateWorkflowExecutionResponse;
+    /// Ask how far an update is.
+    PollUpdate(PollWorkflowExecutionUpdateRequest) -> PollWorkflowExecutionUpdateResponse;
+    /// Have a run's code do something; the run is started if need be.
+    UpdateWithStart(ExecuteMultiOperationRequest) -> ExecuteMultiOperationResponse;
     /// Ask the workflow's code.
     Query(QueryWorkflowRequest) -> QueryWorkflowResponse;
     /// Read a run's state.
     Describe(DescribeWorkflowExecutionRequest) -> DescribeWorkflowExecutionResponse;
+    /// Find runs.
+    List(ListWorkflowExecutionsRequest) -> ListWorkflowExecutionsResponse;
     /// Make a schedule.
     CreateSchedule(CreateScheduleRequest) -> CreateScheduleResponse;
     /// Read a schedule's state.
@@ -115,6 +125,17 @@ rpcs! {
     CancelActivity(RespondActivityTaskCanceledRequest) -> RespondActivityTaskCanceledResponse;
     /// An activity is alive.
     Heartbeat(RecordActivityTaskHeartbeatRequest) -> RecordActivityTaskHeartbeatResponse;
+}
+
+impl Rpc {
+    /// Whether its answer tells how far an update is.
+    #[must_use]
+    pub fn is_update(&self) -> bool {
+        matches!(
+            self,
+            Self::Update(_) | Self::PollUpdate(_) | Self::UpdateWithStart(_)
+        )
+    }
 }
 
 /// A call of a service of the outside world, made by activity code.

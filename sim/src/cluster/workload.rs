@@ -81,6 +81,8 @@ impl Job {
             What::Operate(kind, _) => match &**kind {
                 OperationKind::Signal { .. } => "signal to",
                 OperationKind::SignalWithStart { .. } => "signal-with-start of",
+                OperationKind::Update { .. } => "update of",
+                OperationKind::UpdateWithStart { .. } => "update-with-start of",
                 OperationKind::Query { .. } => "query of",
                 OperationKind::Cancel { .. } => "cancel of",
                 OperationKind::Terminate { .. } => "terminate of",

@@ -7,6 +7,7 @@ use super::chance::Chance;
 use super::clock::{Face, NodeClock};
 use super::disk::{Disk, Ticket};
 use super::faults::{ClassSet, FaultPlan, Strikes};
+use super::foreign::Rung;
 use super::net::{Envelope, Fate, Net, Verdict};
 use super::process::{Message, NodeId, Peer, describe};
 use super::queue::Queue;
@@ -88,6 +89,8 @@ pub(crate) struct Core<M: Message> {
     pub(crate) clogged: Vec<(NodeId, NodeId, Queued<M>)>,
     pub(crate) intercept: Option<Interceptor<M>>,
     pub(crate) strikes: Strikes,
+    /// Whom foreign clocks have woken.
+    pub(crate) rung: Rung,
 }
 
 impl<M: Message> Core<M> {

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::fmt;
 use std::ops::Range;
+use std::rc::Rc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,7 @@ use super::chance::Chance;
 use super::clock::Face;
 use super::core::Core;
 use super::disk::{Disk, DiskError, Ticket};
+use super::foreign::Bell;
 use super::hash::Digest;
 use super::label::{Entity, Label};
 use super::time::Time;
@@ -149,6 +151,11 @@ impl<M: Message> Ctx<'_, M> {
     /// Cancels a timer; says whether it was still set.
     pub fn cancel_timer(&mut self, id: TimerId) -> bool {
         self.core.cancel_timer(id)
+    }
+
+    /// What wakes this process from outside of its handlers, by a timer with this token.
+    pub fn bell(&self, token: u64) -> Bell {
+        Bell::new(self.me, token, Rc::clone(&self.core.rung))
     }
 
     /// The world's chance.

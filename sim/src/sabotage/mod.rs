@@ -85,6 +85,10 @@ bugs! {
     RecordLost = "record-lost", "order_fulfillment", "folds";
     /// A query is answered from an earlier answer.
     QueryFromMemory = "query-from-memory", "order_cancelled", "queries-see-signals";
+    /// What closes is still listed as open.
+    CloseNotListed = "close-not-listed", "order_fulfillment", "visibility";
+    /// An update that was accepted is forgotten with the memory of its execution, and taken once more.
+    UpdateForgotten = "update-forgotten", "shopping_cart", "updates";
     /// A schedule's start that had no answer is sent again as if it were another.
     ScheduleStartsAnew = "schedule-starts-anew", "standing_order", "schedules";
 }

@@ -8,6 +8,8 @@ use steadfast_core::{
     policy::IdReusePolicy,
     request::{ActivityTarget, SignalRequest},
     shard::Shard,
+    update::KnownUpdates,
+    visibility::RowChange,
 };
 use steadfast_proto::temporal::api::common::v1::Payloads;
 
@@ -127,6 +129,12 @@ impl Saboteur {
             }
             Some(Bug::EventsSwapped) => swap_events(batch),
             Some(Bug::RunCreatedTwice) => create_twins(batch),
+            Some(Bug::CloseNotListed) => batch.entries.retain(|entry| match &entry.record {
+                Record::Row(change) => {
+                    !matches!(&**change, RowChange::Changed(update) if update.closing.is_some())
+                }
+                _ => true,
+            }),
             Some(Bug::RecordLost) => {
                 batch.entries.retain(|entry| {
                     !matches!(entry.record, Record::SignalRequest(_) | Record::Sticky(_))
@@ -150,15 +158,17 @@ impl Saboteur {
 
     /// What a new owner of a shard takes over.
     pub(crate) fn recovered(&self, executions: &mut BTreeMap<ExecutionKey, Execution>) {
-        executions
-            .values_mut()
-            .for_each(|execution| self.lose_timers(execution));
+        for execution in executions.values_mut() {
+            self.lose_timers(execution);
+            self.lose_updates(execution);
+        }
     }
 
     /// What is loaded.
     pub(crate) fn loaded(&self, mut execution: Option<Execution>) -> Option<Execution> {
         if let Some(execution) = &mut execution {
             self.lose_timers(execution);
+            self.lose_updates(execution);
         }
         execution.filter(|_| !self.plants(Bug::EvictedForgotten))
     }
@@ -170,6 +180,15 @@ impl Saboteur {
         for run in execution.runs.values_mut() {
             run.history.timers.clear();
             run.history.timer_queue.clear();
+        }
+    }
+
+    fn lose_updates(&self, execution: &mut Execution) {
+        if !self.plants(Bug::UpdateForgotten) {
+            return;
+        }
+        for run in execution.runs.values_mut() {
+            run.history.updates = KnownUpdates::default();
         }
     }
 

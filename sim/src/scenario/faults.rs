@@ -1,6 +1,6 @@
 //! The table `[faults]`: a profile, and what the scenario changes of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use toml::de::DeValue;
@@ -69,6 +69,7 @@ impl FaultConfig {
             swarm: true,
             plan,
             cluster: CLUSTER_STORM.iter().copied().collect(),
+            declared: BTreeSet::new(),
         }
     }
 
@@ -78,6 +79,7 @@ impl FaultConfig {
             swarm: true,
             plan: FaultPlan::calm(),
             cluster: BTreeMap::new(),
+            declared: BTreeSet::new(),
         }
     }
 }
@@ -103,6 +105,9 @@ pub(super) fn read(log: &mut Log, item: Option<Item<'_>>, store: StoreKind) -> F
             .iter()
             .fold(config.plan, |plan, class| plan.with(*class, Rate::OFF));
         config.plan = plan;
+        config
+            .declared
+            .retain(|name| !OF_DISKS.iter().any(|class| class.name() == name));
     }
     config
 }
@@ -142,6 +147,9 @@ fn read_table(log: &mut Log, item: Option<Item<'_>>) -> FaultConfig {
         let Some(rate) = read_rate(log, item) else {
             continue;
         };
+        if !rate.is_off() {
+            config.declared.insert(key.to_owned());
+        }
         if let Some(class) = kernel {
             config.plan = config.plan.with(class, rate);
         }

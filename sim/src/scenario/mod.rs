@@ -14,7 +14,7 @@ mod schedule;
 mod text;
 mod view;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -133,7 +133,7 @@ pub struct WorkflowStart {
     pub input: Option<Value>,
     /// How many instances.
     pub count: Span<u32>,
-    /// Whether clients start it; otherwise only operations of kind signal-with-start do.
+    /// Whether clients start it; otherwise only operations whose kind ends in `-with-start` do.
     pub started: bool,
     /// When each instance is started.
     pub when: Moment,
@@ -259,6 +259,28 @@ pub enum OperationKind {
         /// The argument of the signal.
         input: Option<Value>,
     },
+    /// Has the workflow's code do something, and waits for the outcome.
+    Update {
+        /// Whom.
+        target: Target,
+        /// Its name.
+        update: String,
+        /// Its argument.
+        input: Option<Value>,
+        /// What the first call waits for; the outcome is asked for afterwards.
+        wait: UpdateWait,
+    },
+    /// Does the same and starts the workflow if it is not running.
+    UpdateWithStart {
+        /// Whom; always names a `[[workflow]]` entry, from which the start is taken.
+        target: Target,
+        /// The name of the update.
+        update: String,
+        /// The argument of the update.
+        input: Option<Value>,
+        /// What the first call waits for.
+        wait: UpdateWait,
+    },
     /// Asks a query.
     Query {
         /// Whom.
@@ -305,6 +327,10 @@ impl fmt::Display for OperationKind {
             Self::SignalWithStart { target, signal, .. } => {
                 write!(f, "signal-with-start {signal} to {}", target.id)
             }
+            Self::Update { target, update, .. } => write!(f, "update {update} of {}", target.id),
+            Self::UpdateWithStart { target, update, .. } => {
+                write!(f, "update-with-start {update} of {}", target.id)
+            }
             Self::Query { target, query, .. } => write!(f, "query {query} of {}", target.id),
             Self::Cancel { target, .. } => write!(f, "cancel {}", target.id),
             Self::Terminate { target, .. } => write!(f, "terminate {}", target.id),
@@ -312,6 +338,16 @@ impl fmt::Display for OperationKind {
             Self::Schedule { schedule, step } => write!(f, "{} {schedule}", step.name()),
         }
     }
+}
+
+/// What the call that asks for an update waits for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UpdateWait {
+    /// That the workflow's code has taken it.
+    Accepted,
+    /// Its outcome.
+    #[default]
+    Completed,
 }
 
 /// Whom an operation is about.
@@ -365,6 +401,8 @@ pub struct FaultConfig {
     pub plan: FaultPlan,
     /// Faults that only this system knows, by class.
     pub cluster: BTreeMap<ClusterFault, Rate>,
+    /// The classes that the file itself switches on, by name: each is to strike in this very scenario.
+    pub declared: BTreeSet<String>,
 }
 
 impl FaultConfig {

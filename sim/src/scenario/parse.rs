@@ -12,8 +12,8 @@ use super::read::{Item, Table};
 use super::text::unix_millis;
 use super::{
     Condition, Expectation, IdConflict, IdReuse, Moment, Operation, OperationKind, RetryPolicy,
-    Scenario, ServiceConfig, Since, Span, StoreKind, Target, Timeouts, WorkflowStart, World,
-    faults, schedule,
+    Scenario, ServiceConfig, Since, Span, StoreKind, Target, Timeouts, UpdateWait, WorkflowStart,
+    World, faults, schedule,
 };
 use crate::kernel::Rate;
 use crate::suite::{DEFAULT_BUILD, ServiceFn, Suite};
@@ -453,9 +453,11 @@ impl Parser<'_, '_> {
         span: Range<usize>,
         known: &[Known],
     ) -> Option<OperationKind> {
-        const KINDS: [&str; 6] = [
+        const KINDS: [&str; 8] = [
             "signal",
             "signal-with-start",
+            "update",
+            "update-with-start",
             "query",
             "cancel",
             "terminate",
@@ -517,6 +519,26 @@ impl Parser<'_, '_> {
                     input,
                 }
             }
+            "update" => {
+                let (update, input) = (text(table, log, "update"), json(table, log));
+                let wait = table.word(log, "wait", &WAIT).unwrap_or_default();
+                OperationKind::Update {
+                    target: target?,
+                    update: update?,
+                    input,
+                    wait,
+                }
+            }
+            "update-with-start" => {
+                let (update, input) = (text(table, log, "update"), json(table, log));
+                let wait = table.word(log, "wait", &WAIT).unwrap_or_default();
+                OperationKind::UpdateWithStart {
+                    target: target?,
+                    update: update?,
+                    input,
+                    wait,
+                }
+            }
             "query" => {
                 let (query, input) = (text(table, log, "query"), json(table, log));
                 OperationKind::Query {
@@ -569,7 +591,7 @@ impl Parser<'_, '_> {
         let id = self.template(item)?;
         let entry = known.iter().position(|known| known.id == id);
         let single = known.iter().any(|known| known.covers(&id));
-        let must_be_entry = kind == "signal-with-start" || schedule::has_plan(kind);
+        let must_be_entry = kind.ends_with("-with-start") || schedule::has_plan(kind);
         if entry.is_none() && (id.contains("{n}") || must_be_entry) {
             let help = did_you_mean(&id, "[[workflow]]", known.iter().map(|known| &*known.id));
             let message = format!("no [[workflow]] has the id `{id}`");
@@ -719,6 +741,11 @@ const REUSE: [(&str, IdReuse); 3] = [
         IdReuse::AllowDuplicateFailedOnly,
     ),
     ("reject-duplicate", IdReuse::RejectDuplicate),
+];
+
+const WAIT: [(&str, UpdateWait); 2] = [
+    ("accepted", UpdateWait::Accepted),
+    ("completed", UpdateWait::Completed),
 ];
 
 const CONFLICT: [(&str, IdConflict); 3] = [

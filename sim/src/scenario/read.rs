@@ -142,7 +142,7 @@ impl<'a> Item<'a> {
     pub(super) fn range<T: Copy + PartialOrd>(
         self,
         log: &mut Log,
-        mut one: impl FnMut(Item<'a>, &mut Log) -> Option<T>,
+        mut one: impl FnMut(Self, &mut Log) -> Option<T>,
     ) -> Option<Span<T>> {
         let DeValue::Array(items) = self.value else {
             return one(self, log).map(|value| Span {
@@ -215,7 +215,7 @@ impl<'a> Item<'a> {
         }
     }
 
-    pub(super) fn list(self, log: &mut Log) -> Option<Vec<Item<'a>>> {
+    pub(super) fn list(self, log: &mut Log) -> Option<Vec<Self>> {
         match self.value {
             DeValue::Array(items) => Some(items.iter().map(Item::new).collect()),
             _ => {

@@ -2,6 +2,7 @@
 
 mod disk;
 mod faults;
+mod foreign;
 mod support;
 mod time;
 mod world;

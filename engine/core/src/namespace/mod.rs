@@ -27,6 +27,7 @@ use crate::{
     record::{Entry, Record},
     shard::{Loaded, Step},
     time::Timestamp,
+    visibility::{AttributeType, SearchAttributeTypes},
 };
 
 /// The namespace that entities of the server itself live in; no caller may use it.
@@ -57,6 +58,19 @@ pub struct NamespaceInfo {
     pub search_attributes: BTreeMap<String, i32>,
     /// When it was registered.
     pub created: Timestamp,
+}
+
+impl NamespaceInfo {
+    /// Its search attributes, beside those that every namespace has.
+    #[must_use]
+    pub fn attribute_types(&self) -> SearchAttributeTypes {
+        let custom = self.search_attributes.iter();
+        SearchAttributeTypes::new(
+            custom.filter_map(|(name, number)| {
+                Some((name.clone(), AttributeType::from_proto(*number)?))
+            }),
+        )
+    }
 }
 
 /// What is asked of the registry.

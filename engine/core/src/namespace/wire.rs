@@ -30,6 +30,7 @@ use crate::{
     limits::{MAX_BLOB_BYTES, MAX_ID_LENGTH},
     request::Request,
     time::{Timestamp, duration_from_proto, duration_to_proto},
+    visibility::operator::{check_added, check_removed},
 };
 
 /// The name of the one cluster that there is.
@@ -157,21 +158,7 @@ pub fn delete(wire: &DeleteNamespaceRequest, registry: &Registry) -> Result<Requ
 /// # Errors
 /// With Temporal's words for what is wrong.
 pub fn add_search_attributes(wire: AddSearchAttributesRequest) -> Result<Request, Rejection> {
-    use steadfast_proto::temporal::api::enums::v1::IndexedValueType;
-    if wire.search_attributes.is_empty() {
-        return invalid("SearchAttributes are not set on request.");
-    }
-    for (attribute, kind) in &wire.search_attributes {
-        if attribute.is_empty() || attribute.len() > MAX_ID_LENGTH {
-            return invalid("a search attribute has a name of 1 to 1000 bytes");
-        }
-        match IndexedValueType::try_from(*kind) {
-            Ok(IndexedValueType::Unspecified) | Err(_) => {
-                return invalid(format!("Unknown search attribute type: {kind}."));
-            }
-            Ok(_) => {}
-        }
-    }
+    check_added(&wire)?;
     Ok(request(
         name(&wire.namespace)?,
         NamespaceAction::AddSearchAttributes(wire.search_attributes),
@@ -183,9 +170,7 @@ pub fn add_search_attributes(wire: AddSearchAttributesRequest) -> Result<Request
 /// # Errors
 /// With Temporal's words for what is wrong.
 pub fn remove_search_attributes(wire: RemoveSearchAttributesRequest) -> Result<Request, Rejection> {
-    if wire.search_attributes.is_empty() {
-        return invalid("SearchAttributes are not set on request.");
-    }
+    check_removed(&wire)?;
     Ok(request(
         name(&wire.namespace)?,
         NamespaceAction::RemoveSearchAttributes(wire.search_attributes),
@@ -253,7 +238,13 @@ pub fn list(
 /// What the server does for every namespace.
 // A flag is set only if the server does what it promises.
 fn capabilities() -> Capabilities {
-    Capabilities::default()
+    Capabilities {
+        eager_workflow_start: true,
+        worker_heartbeats: true,
+        standalone_activities: true,
+        standalone_activity_start_delay: true,
+        ..Capabilities::default()
+    }
 }
 
 fn description(name: &Namespace, info: &NamespaceInfo) -> DescribeNamespaceResponse {

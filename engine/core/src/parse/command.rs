@@ -1,14 +1,15 @@
 //! Commands of a completed workflow task.
 // temporal: service/history/api/respondworkflowtaskcompleted/command_attr_validator.go.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use prost::Message;
 use steadfast_proto::temporal::api::{
     command::v1::{
         ContinueAsNewWorkflowExecutionCommandAttributes, RecordMarkerCommandAttributes,
         RequestCancelExternalWorkflowExecutionCommandAttributes,
-        ScheduleActivityTaskCommandAttributes, SignalExternalWorkflowExecutionCommandAttributes,
+        ScheduleActivityTaskCommandAttributes, ScheduleNexusOperationCommandAttributes,
+        SignalExternalWorkflowExecutionCommandAttributes,
         StartChildWorkflowExecutionCommandAttributes, StartTimerCommandAttributes,
         command::Attributes,
     },
@@ -22,13 +23,14 @@ use steadfast_proto::temporal::api::{
 use super::{invalid, is_uuid, retry_policy};
 use crate::{
     command::{
-        ActivityTimeouts, CancelExternal, Command, CommandKind, ContinueAsNew, ScheduleActivity,
-        SignalExternal, StartChild,
+        ActivityTimeouts, CancelExternal, Command, CommandKind, ContinueAsNew, NexusTimeouts,
+        ScheduleActivity, ScheduleNexus, SignalExternal, StartChild,
     },
     cron,
     effect::Rejection,
     ids::{EventId, ExecutionKey, Namespace, RunId},
     limits::{MAX_BLOB_BYTES, MAX_DURATION, MAX_ID_LENGTH},
+    nexus::MAX_HEADER_BYTES,
     policy::{IdReusePolicy, ParentClosePolicy, RetryPolicy},
     request::CommandError,
     time::duration_from_proto,
@@ -101,13 +103,18 @@ pub(super) fn parse(
                 "UpsertedMemo is not set on ModifyWorkflowPropertiesCommand.",
             ),
         },
-        Attributes::ProtocolMessageCommandAttributes(_) => bad(
+        Attributes::ProtocolMessageCommandAttributes(a) if a.message_id.is_empty() => bad(
             Cause::BadUpdateWorkflowExecutionMessage,
-            "no message of that id is known: this server takes no workflow updates yet",
+            "MessageID is not set on ProtocolMessageCommand.",
         ),
-        Attributes::ScheduleNexusOperationCommandAttributes(_)
-        | Attributes::RequestCancelNexusOperationCommandAttributes(_) => {
-            bad(Cause::FeatureDisabled, "Nexus operations are disabled")
+        Attributes::ProtocolMessageCommandAttributes(a) => {
+            Ok(CommandKind::ProtocolMessage { id: a.message_id })
+        }
+        Attributes::ScheduleNexusOperationCommandAttributes(a) => schedule_nexus(a),
+        Attributes::RequestCancelNexusOperationCommandAttributes(a) => {
+            Ok(CommandKind::CancelNexus {
+                scheduled: EventId(a.scheduled_event_id),
+            })
         }
     };
     if let Ok(CommandKind::StartTimer { .. }) = &kind
@@ -120,6 +127,7 @@ pub(super) fn parse(
     Ok(kind.map(|kind| Command {
         kind,
         user_metadata,
+        group_markers: Vec::new(),
     }))
 }
 
@@ -190,6 +198,65 @@ fn schedule_activity(a: ScheduleActivityTaskCommandAttributes) -> Parsed<Command
         priority: a.priority,
         eager: a.request_eager_execution,
         use_workflow_build_id: a.use_workflow_build_id,
+    })))
+}
+
+/// Headers that the server itself sets.
+const NEXUS_HEADERS: [&str; 3] = [
+    "request-timeout",
+    "operation-timeout",
+    "temporal-callback-token",
+];
+
+fn schedule_nexus(a: ScheduleNexusOperationCommandAttributes) -> Parsed<CommandKind> {
+    let cause = Cause::BadScheduleNexusOperationAttributes;
+    let timeout = |value: Option<&prost_types::Duration>, field| duration(value, field, cause);
+    let timeouts = NexusTimeouts {
+        schedule_to_close: timeout(
+            a.schedule_to_close_timeout.as_ref(),
+            "ScheduleToCloseTimeout",
+        )?,
+        schedule_to_start: timeout(
+            a.schedule_to_start_timeout.as_ref(),
+            "ScheduleToStartTimeout",
+        )?,
+        start_to_close: timeout(a.start_to_close_timeout.as_ref(), "StartToCloseTimeout")?,
+    };
+    sized(a.input.as_ref(), cause)?;
+    let header: BTreeMap<String, String> = a
+        .nexus_header
+        .into_iter()
+        .map(|(name, value)| (name.to_lowercase(), value))
+        .collect();
+    let bytes: usize = header
+        .iter()
+        .map(|(name, value)| name.len() + value.len())
+        .sum();
+    if bytes > MAX_HEADER_BYTES {
+        return bad(
+            cause,
+            "ScheduleNexusOperationCommandAttributes.NexusHeader exceeds size limit",
+        );
+    }
+    if let Some(name) = header
+        .keys()
+        .find(|name| NEXUS_HEADERS.contains(&name.as_str()))
+    {
+        return bad(
+            cause,
+            format!(
+                "ScheduleNexusOperationCommandAttributes.NexusHeader contains a disallowed header key: {name:?}"
+            ),
+        );
+    }
+    Ok(CommandKind::ScheduleNexus(Box::new(ScheduleNexus {
+        endpoint: id(&a.endpoint, "Endpoint", cause)?,
+        target: None,
+        service: id(&a.service, "Service", cause)?,
+        operation: id(&a.operation, "Operation", cause)?,
+        input: a.input,
+        header,
+        timeouts,
     })))
 }
 
@@ -292,6 +359,7 @@ fn start_child(
     sized(a.input.as_ref(), cause)?;
     let workflow_type = a.workflow_type.unwrap_or_default().name;
     Ok(CommandKind::StartChild(Box::new(StartChild {
+        #[expect(deprecated, reason = "deprecated for users, not for SDKs")]
         key: external_key(&a.namespace, &a.workflow_id, own, cause)?,
         workflow_type: id(&workflow_type, "WorkflowType", cause)?,
         task_queue: a.task_queue.unwrap_or_default().name.into(),
@@ -356,12 +424,14 @@ fn signal_external(
     sized(a.input.as_ref(), Cause::BadSignalInputSize)?;
     let execution = a.execution.unwrap_or_default();
     Ok(CommandKind::SignalExternal(Box::new(SignalExternal {
+        #[expect(deprecated, reason = "deprecated for users, not for SDKs")]
         key: external_key(&a.namespace, &execution.workflow_id, own, cause)?,
         run_id: external_run(&execution.run_id, cause)?,
         child_only: a.child_workflow_only,
         name: id(&a.signal_name, "SignalName", cause)?,
         input: a.input,
         header: a.header,
+        #[expect(deprecated, reason = "deprecated for users, not for SDKs")]
         control: a.control,
     })))
 }
@@ -372,11 +442,14 @@ fn cancel_external(
 ) -> Parsed<CommandKind> {
     let cause = Cause::BadRequestCancelExternalWorkflowExecutionAttributes;
     Ok(CommandKind::CancelExternal(Box::new(CancelExternal {
+        #[expect(deprecated, reason = "deprecated for users, not for SDKs")]
         key: external_key(&a.namespace, &a.workflow_id, own, cause)?,
+        #[expect(deprecated, reason = "deprecated for users, not for SDKs")]
         namespace: a.namespace,
         run_id: external_run(&a.run_id, cause)?,
         child_only: a.child_workflow_only,
         reason: a.reason,
+        #[expect(deprecated, reason = "deprecated for users, not for SDKs")]
         control: a.control,
     })))
 }

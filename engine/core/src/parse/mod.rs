@@ -6,9 +6,12 @@
 
 mod caller;
 mod command;
+mod endpoint;
 mod policy;
 mod schedule;
+mod standalone;
 mod start;
+mod update;
 mod worker;
 
 use std::time::Duration;
@@ -17,18 +20,23 @@ use prost::Message;
 use steadfast_proto::temporal::api::common::v1::WorkflowExecution;
 
 pub use caller::{cancel, describe, history, query, reset_stickiness, signal, terminate};
+pub use endpoint::{create_endpoint, delete_endpoint, endpoint_id, update_endpoint};
 pub use policy::{retry_policy, retry_policy_to_proto};
 pub(crate) use schedule::scheduled_start;
 pub use schedule::{
     create_schedule, delete_schedule, describe_schedule, matching_times, patch_schedule,
     schedule_entry, update_schedule,
 };
+pub use standalone::{
+    cancel_activity, describe_activity, poll_activity_end, start_activity, terminate_activity,
+};
 pub use start::{signal_with_start, start};
+pub use update::{multi_operation, poll_update, update};
 pub use worker::{
     activity_canceled, activity_canceled_by_id, activity_completed, activity_completed_by_id,
     activity_failed, activity_failed_by_id, activity_heartbeat, activity_heartbeat_by_id,
-    poll_activity, poll_workflow, query_completed, shutdown_worker, workflow_task_completed,
-    workflow_task_failed,
+    nexus_completed, nexus_failed, poll_activity, poll_nexus, poll_workflow, query_completed,
+    shutdown_worker, workflow_task_completed, workflow_task_failed,
 };
 
 use crate::{

@@ -18,6 +18,7 @@ use crate::{
     record::Proto,
     request::{OnConflict, Request, SignalRequest, StartRequest, Target},
     schedule::{SCHEDULE_PREFIX, schedule_id},
+    standalone::STANDALONE_PREFIX,
 };
 
 /// A start. `fresh` becomes the request id if the caller gave none.
@@ -28,11 +29,15 @@ pub fn start(
     request: StartWorkflowExecutionRequest,
     fresh: RequestId,
 ) -> Result<Request, Rejection> {
-    Ok(Request::Start(Box::new(parse(
-        request,
-        fresh,
-        IdConflictPolicy::Fail,
-    )?)))
+    Ok(Request::Start(Box::new(plain(request, fresh)?)))
+}
+
+/// A start by itself, or as one of several operations.
+pub(super) fn plain(
+    request: StartWorkflowExecutionRequest,
+    fresh: RequestId,
+) -> Result<StartRequest, Rejection> {
+    parse(request, fresh, IdConflictPolicy::Fail)
 }
 
 /// A signal-with-start. Both share the request id.
@@ -120,9 +125,13 @@ pub(super) fn parse(
         attach_links: o.attach_links,
     });
     let key = key(&request.namespace, &request.workflow_id)?;
-    if schedule_id(&key).is_some() {
+    let reserved = [SCHEDULE_PREFIX, STANDALONE_PREFIX];
+    if let Some(prefix) = reserved
+        .iter()
+        .find(|p| request.workflow_id.starts_with(**p))
+    {
         return invalid(format!(
-            "WorkflowId cannot start with reserved prefix {SCHEDULE_PREFIX}"
+            "WorkflowId cannot start with reserved prefix {prefix}"
         ));
     }
     Ok(StartRequest {

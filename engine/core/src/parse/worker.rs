@@ -9,22 +9,25 @@ use steadfast_proto::temporal::api::{
     query::v1::WorkflowQueryResult,
     taskqueue::v1::{StickyExecutionAttributes, TaskQueue},
     workflowservice::v1::{
-        PollActivityTaskQueueRequest, PollWorkflowTaskQueueRequest,
+        PollActivityTaskQueueRequest, PollNexusTaskQueueRequest, PollWorkflowTaskQueueRequest,
         RecordActivityTaskHeartbeatByIdRequest, RecordActivityTaskHeartbeatRequest,
         RespondActivityTaskCanceledByIdRequest, RespondActivityTaskCanceledRequest,
         RespondActivityTaskCompletedByIdRequest, RespondActivityTaskCompletedRequest,
         RespondActivityTaskFailedByIdRequest, RespondActivityTaskFailedRequest,
+        RespondNexusTaskCompletedRequest, RespondNexusTaskFailedRequest,
         RespondQueryTaskCompletedRequest, RespondWorkflowTaskCompletedRequest,
         RespondWorkflowTaskFailedRequest, ShutdownWorkerRequest,
     },
 };
 
-use super::{command, duration, invalid, key, name, run_id};
+use super::{command, duration, invalid, key, name, run_id, standalone::activity_key, update};
 use crate::{
+    command::Command,
     effect::{Rejection, ReplyTo},
     ids::{ActivityId, Namespace},
     matching::{MatchingInput, QueryToken},
     message::{QueueKey, TaskKind},
+    nexus::{NexusAnswer, NexusAsk, NexusOutcome, handler_error, outcome},
     request::{
         ActivityAction, ActivityRequest, ActivityTarget, CompleteWorkflowTask, FailWorkflowTask,
         Request, StickyRequest, Target,
@@ -76,6 +79,74 @@ pub fn poll_activity(
     })
 }
 
+/// A poll for Nexus tasks that waits as long as `patience`.
+///
+/// # Errors
+/// With Temporal's words for what is wrong.
+pub fn poll_nexus(
+    request: PollNexusTaskQueueRequest,
+    reply_to: ReplyTo,
+    patience: Duration,
+) -> Result<MatchingInput, Rejection> {
+    let queue = queue(
+        &request.namespace,
+        TaskKind::Nexus,
+        request.task_queue.as_ref(),
+    )?;
+    Ok(MatchingInput::Poll {
+        reply_to,
+        queue,
+        identity: request.identity,
+        patience,
+    })
+}
+
+/// A Nexus handler answered.
+///
+/// # Errors
+/// If the token is none, or the answer is none to what was asked.
+// temporal: service/frontend/workflow_handler.go RespondNexusTaskCompleted.
+pub fn nexus_completed(request: RespondNexusTaskCompletedRequest) -> Result<Request, Rejection> {
+    let token = TaskToken::decode(&request.task_token, TaskKind::Nexus)?;
+    let ask = NexusAsk::of_token(&token);
+    let outcome = request.response.and_then(|response| outcome(response, ask));
+    let Some(outcome) = outcome else {
+        return invalid("request response is not set or does not match the request.");
+    };
+    Ok(Request::NexusAnswer(Box::new(NexusAnswer {
+        token,
+        outcome,
+    })))
+}
+
+/// A Nexus handler failed.
+///
+/// # Errors
+/// If the token is none, or there is no failure of a handler.
+pub fn nexus_failed(request: RespondNexusTaskFailedRequest) -> Result<Request, Rejection> {
+    let token = TaskToken::decode(&request.task_token, TaskKind::Nexus)?;
+    #[expect(deprecated, reason = "old workers still send it")]
+    let old = request.error.map(handler_error);
+    let failure = match (request.failure, old) {
+        (Some(failure), _) if is_handler_failure(&failure) => failure,
+        (Some(_), _) => return invalid("request Failure must have NexusHandlerFailureInfo."),
+        (None, Some(old)) => old,
+        (None, None) => return invalid("request Failure is not set."),
+    };
+    let outcome = NexusOutcome::HandlerError(Box::new(failure));
+    Ok(Request::NexusAnswer(Box::new(NexusAnswer {
+        token,
+        outcome,
+    })))
+}
+
+fn is_handler_failure(failure: &Failure) -> bool {
+    matches!(
+        failure.failure_info,
+        Some(FailureInfo::NexusHandlerFailureInfo(_))
+    )
+}
+
 /// A worker ends in good order.
 ///
 /// # Errors
@@ -121,12 +192,20 @@ pub fn workflow_task_completed(
         let Some(attributes) = wire.attributes else {
             return invalid("Command attributes are not set.");
         };
-        commands.push(command::parse(attributes, wire.user_metadata, &namespace)?);
+        let command = command::parse(attributes, wire.user_metadata, &namespace)?;
+        commands.push(command.map(|command| Command {
+            group_markers: wire.event_group_markers,
+            ..command
+        }));
     }
     Ok(Request::CompleteWorkflowTask(Box::new(
         CompleteWorkflowTask {
             token,
             commands,
+            messages: update::messages(request.messages)?,
+            can_discard: request
+                .capabilities
+                .is_some_and(|c| c.discard_speculative_workflow_task_with_events),
             identity: request.identity,
             sticky: request
                 .sticky_attributes
@@ -215,8 +294,13 @@ fn by_id(
     action: ActivityAction,
     identity: String,
 ) -> Result<Request, Rejection> {
+    let key = if workflow_id.is_empty() {
+        activity_key(namespace, activity_id)?
+    } else {
+        key(namespace, workflow_id)?
+    };
     let target = Target {
-        key: key(namespace, workflow_id)?,
+        key,
         run_id: run_id(run)?,
     };
     let activity_id = name(

@@ -26,6 +26,12 @@ pub(crate) fn of(definition: &Definition) -> Option<&NewWorkflowExecutionInfo> {
     Some(workflow)
 }
 
+/// The same, to be changed before it is recorded.
+pub(super) fn of_mut(definition: &mut Definition) -> Option<&mut NewWorkflowExecutionInfo> {
+    let schedule_action::Action::StartWorkflow(workflow) = definition.action.0.action.as_mut()?;
+    Some(workflow)
+}
+
 /// The id of the workflow that is started for a nominal time.
 // temporal: service/worker/scheduler/workflow.go startWorkflow, `AlwaysAppendTimestamp`.
 pub(crate) fn workflow_id(base: &str, nominal: Timestamp) -> WorkflowId {

@@ -24,6 +24,38 @@ pub struct ScheduleRequest {
     pub action: ScheduleAction,
 }
 
+impl ScheduleRequest {
+    /// Whether it may have search attributes.
+    pub(crate) fn carries_attributes(&self) -> bool {
+        matches!(
+            self.action,
+            ScheduleAction::Create(_) | ScheduleAction::Update(_)
+        )
+    }
+
+    /// Search attributes of the schedule and of the workflow that it starts.
+    pub(crate) fn search_attributes_mut(&mut self) -> impl Iterator<Item = &mut SearchAttributes> {
+        let (own, definition) = match &mut self.action {
+            ScheduleAction::Create(create) => (
+                create.attributes.search_attributes.as_mut(),
+                Some(&mut create.definition),
+            ),
+            ScheduleAction::Update(update) => (
+                update.search_attributes.as_mut(),
+                Some(&mut update.definition),
+            ),
+            ScheduleAction::Describe
+            | ScheduleAction::ListEntry
+            | ScheduleAction::Patch(..)
+            | ScheduleAction::MatchingTimes { .. }
+            | ScheduleAction::Delete => (None, None),
+        };
+        let workflow = definition.and_then(super::action::of_mut);
+        let workflow = workflow.and_then(|workflow| workflow.search_attributes.as_mut());
+        own.map(|own| &mut own.0).into_iter().chain(workflow)
+    }
+}
+
 /// What is asked of a schedule.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ScheduleAction {

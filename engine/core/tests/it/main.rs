@@ -6,6 +6,8 @@
 mod schedules;
 mod script;
 mod tables;
+mod updates;
+mod visibility;
 mod world;
 
 use std::{fs, path::Path};

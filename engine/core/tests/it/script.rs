@@ -1,44 +1,56 @@
 //! The scripts' language, one thing that happens a line. `#` begins a comment.
 //!
 //! ```text
-//! start W [request=ID] [reuse=failed-only|reject] [conflict=use|terminate] [run=10s] [execution=1m]
+//! start W [eager|callback] [request=ID] [reuse=failed-only|reject] [conflict=use|terminate] [run=10s] [execution=1m]
 //!         [delay=5s] [cron=EXPR_WITH_UNDERSCORES] [retry=1s*3]
 //! signal W NAME [request=ID]      signal-with-start W NAME        cancel W        terminate W
 //! poll [QUEUE]                    poll-activity [QUEUE]           query W         await-history W
 //! complete [sticky=QUEUE] [new] [force] COMMAND; COMMAND; …       fail-task       answer-query
+//! update W ID [wait=accepted|admitted] [first=RUN]     poll-update W ID [wait=accepted|now]     wait-ended W
+//! update-with-start W ID [wait=accepted] [request=ID] [conflict=use|terminate] [reuse=…]
 //! activity complete|fail|fail-for-good|cancel|heartbeat
+//! poll-nexus                      nexus done|started TOKEN|failed|canceled|busy|refused|cancel-taken
+//! start-activity A [request=ID] [reuse=reject] [conflict=use] [stc=..] [s2c=..] [attempts=3] [delay=5s]
+//! await-activity A                cancel-activity A               terminate-activity A            describe-activity A
 //! advance 10s     restart     evict W     deaf     hear     clock-back 1h     clock-forward 1h     shutdown-worker QUEUE
 //! schedule create|update|trigger|backfill|pause|unpause|describe|times|delete S …    (see `schedules.rs`)
 //! ```
-//! Commands: `activity ID [stc=5s] [s2c=..] [s2s=..] [hb=..] [attempts=3]`, `cancel-activity ID`, `timer ID 5s`,
+//! Commands: `activity ID [eager] [stc=5s] [s2c=..] [s2s=..] [hb=..] [attempts=3]`, `cancel-activity ID`, `timer ID 5s`,
 //! `cancel-timer ID`, `child W [abandon|request-cancel]`, `signal-external W NAME`, `cancel-external W`, `marker NAME`,
-//! `upsert KEY VALUE`, `memo KEY VALUE`, `done [RESULT]`, `fail`, `canceled`, `continue-as-new`.
+//! `nexus OPERATION [to=ENDPOINT] [s2c=..] [s2s=..] [stc=..]`, `cancel-nexus OPERATION`, `upsert KEY VALUE`,
+//! `memo KEY VALUE`, `done [RESULT]`, `fail`, `canceled`, `continue-as-new`. What a worker says to updates stands among the
+//! commands: see `updates`. With `discards` the worker says that it can forget a task.
 
 use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 
 use bytes::Bytes;
 use steadfast_core::{
-    EventId, ExecutionKey, InputEvent, Now, Reply, Timestamp, ids::RequestId, parse,
+    EventId, ExecutionKey, InputEvent, Now, Reply, Timestamp,
+    ids::RequestId,
+    nexus::{NexusTarget, resolve_endpoints},
+    parse,
     time::duration_to_proto,
 };
 use steadfast_proto::temporal::api::{
+    activity::v1::{ActivityExecutionOutcome, activity_execution_outcome},
     command::v1::{self as commands, Command, command::Attributes},
     common::v1::{
-        ActivityType, Memo, Payload, Payloads, RetryPolicy, SearchAttributes, WorkflowExecution,
-        WorkflowType,
+        ActivityType, Callback, Memo, Payload, Payloads, RetryPolicy, SearchAttributes,
+        WorkflowExecution, WorkflowType, callback,
     },
     enums::v1::{
-        ParentClosePolicy, QueryResultType, TaskQueueKind, WorkflowIdConflictPolicy,
-        WorkflowIdReusePolicy, WorkflowTaskFailedCause,
+        ActivityIdConflictPolicy, ActivityIdReusePolicy, ParentClosePolicy, QueryResultType,
+        TaskQueueKind, WorkflowIdConflictPolicy, WorkflowIdReusePolicy, WorkflowTaskFailedCause,
     },
     failure::v1::Failure,
     history::v1::{HistoryEvent, history_event},
+    nexus::v1::request,
     query::v1::{WorkflowQuery, WorkflowQueryResult},
     taskqueue::v1::{StickyExecutionAttributes, TaskQueue},
     workflowservice::v1 as service,
 };
 
-use crate::world::World;
+use crate::{updates::Updates, world::World};
 
 /// Runs a script; what it prints is the snapshot.
 pub(crate) fn run(text: &str) -> String {
@@ -57,7 +69,11 @@ pub(crate) struct Script {
     queries: Vec<String>,
     query_token: Vec<u8>,
     activity: Vec<u8>,
+    nexus: Vec<u8>,
+    /// What the last Nexus task wants to be told.
+    callback: Option<Callback>,
     scheduled: BTreeMap<String, i64>,
+    pub(crate) updates: Updates,
 }
 
 impl Default for Script {
@@ -69,7 +85,10 @@ impl Default for Script {
             queries: Vec::new(),
             query_token: Vec::new(),
             activity: Vec::new(),
+            nexus: Vec::new(),
+            callback: None,
             scheduled: BTreeMap::new(),
+            updates: Updates::default(),
         }
     }
 }
@@ -123,11 +142,11 @@ pub(crate) fn duration(text: &str) -> Duration {
     }
 }
 
-fn key(id: &str) -> ExecutionKey {
+pub(crate) fn key(id: &str) -> ExecutionKey {
     ExecutionKey::new("default", id)
 }
 
-fn execution(id: &str) -> Option<WorkflowExecution> {
+pub(crate) fn execution(id: &str) -> Option<WorkflowExecution> {
     Some(WorkflowExecution {
         workflow_id: id.into(),
         run_id: String::new(),
@@ -142,7 +161,7 @@ pub(crate) fn queue(name: &str, kind: TaskQueueKind) -> Option<TaskQueue> {
     })
 }
 
-fn text(value: &str) -> Payload {
+pub(crate) fn text(value: &str) -> Payload {
     Payload::json(value).expect("a string")
 }
 
@@ -167,8 +186,11 @@ impl Script {
         let words = Words::of(rest);
         match verb {
             "start" => {
-                let request = parse::start(start(&words), RequestId::new("fresh"));
-                self.request(request);
+                let mut request = start(&words);
+                if words.plain.get(1) == Some(&"callback") {
+                    request.completion_callbacks.extend(self.callback.clone());
+                }
+                self.request(parse::start(request, RequestId::new("fresh")));
             }
             "signal-with-start" => self.signal_with_start(&words),
             "signal" => {
@@ -219,6 +241,12 @@ impl Script {
             }
             "poll" => self.poll(words.plain.first().unwrap_or(&"queue")),
             "poll-activity" => self.poll_activity(words.plain.first().unwrap_or(&"queue")),
+            "start-activity" => self.request(start_activity(&words)),
+            "await-activity" | "cancel-activity" | "terminate-activity" | "describe-activity" => {
+                self.request(about_activity(verb, &words));
+            }
+            "poll-nexus" => self.poll_nexus(),
+            "nexus" => self.nexus_says(&words),
             "complete" => self.complete(rest),
             "fail-task" => self.fail_task(),
             "answer-query" => self.answer_query(),
@@ -246,6 +274,8 @@ impl Script {
                 writeln!(self.out, "  {}", if loaded { "kept" } else { "forgotten" })
                     .expect("a string");
             }
+            "update" | "poll-update" | "update-with-start" => self.ask_update(verb, &words),
+            "wait-ended" => self.end_waits(words.at(0)),
             "deaf" => self.world.deaf = true,
             "hear" => self.world.deaf = false,
             "shutdown-worker" => {
@@ -267,8 +297,13 @@ impl Script {
             Ok(request) => {
                 self.world.request(request);
             }
-            Err(rejection) => writeln!(self.out, "  refused: {rejection}").expect("a string"),
+            Err(rejection) => self.refused(&rejection),
         }
+    }
+
+    pub(crate) fn refused(&mut self, rejection: &steadfast_core::Rejection) {
+        let line = show_rejection(rejection);
+        writeln!(self.out, "  {line}").expect("a string");
     }
 
     fn signal_with_start(&mut self, words: &Words<'_>) {
@@ -316,6 +351,75 @@ impl Script {
         self.world.matching(input.expect("a valid poll"));
     }
 
+    fn poll_nexus(&mut self) {
+        let reply_to = self.world.reply_to();
+        let request = service::PollNexusTaskQueueRequest {
+            namespace: "default".into(),
+            task_queue: queue("nexus-queue", TaskQueueKind::Normal),
+            ..Default::default()
+        };
+        let input = parse::poll_nexus(request, reply_to, Duration::from_secs(60));
+        self.world.matching(input.expect("a valid poll"));
+    }
+
+    fn nexus_says(&mut self, words: &Words<'_>) {
+        use steadfast_proto::temporal::api::{
+            failure::v1::{CanceledFailureInfo, NexusHandlerFailureInfo, failure::FailureInfo},
+            nexus::v1::{self as nexus, response::Variant, start_operation_response as start},
+        };
+        let task_token = Bytes::copy_from_slice(&self.nexus);
+        let handler_error = |kind: &str| {
+            let info = NexusHandlerFailureInfo {
+                r#type: kind.into(),
+                ..Default::default()
+            };
+            let request = service::RespondNexusTaskFailedRequest {
+                namespace: "default".into(),
+                task_token: task_token.clone(),
+                failure: Some(Failure::of(
+                    "handler",
+                    FailureInfo::NexusHandlerFailureInfo(info),
+                )),
+                ..Default::default()
+            };
+            parse::nexus_failed(request)
+        };
+        let variant = match words.at(0) {
+            "busy" => return self.request(handler_error("UNAVAILABLE")),
+            "refused" => return self.request(handler_error("NOT_FOUND")),
+            "cancel-taken" => Variant::CancelOperation(nexus::CancelOperationResponse {}),
+            other => {
+                let variant = match other {
+                    "done" => start::Variant::SyncSuccess(start::Sync {
+                        payload: Some(text("result")),
+                        ..Default::default()
+                    }),
+                    "started" => start::Variant::AsyncSuccess(start::Async {
+                        operation_token: words.at(1).into(),
+                        ..Default::default()
+                    }),
+                    "failed" => start::Variant::Failure(Failure::application("no", "No")),
+                    "canceled" => {
+                        start::Variant::Failure(Failure::of("no", CanceledFailureInfo::default()))
+                    }
+                    other => panic!("no such answer: {other}"),
+                };
+                Variant::StartOperation(nexus::StartOperationResponse {
+                    variant: Some(variant),
+                })
+            }
+        };
+        let request = service::RespondNexusTaskCompletedRequest {
+            namespace: "default".into(),
+            task_token,
+            response: Some(nexus::Response {
+                variant: Some(variant),
+            }),
+            ..Default::default()
+        };
+        self.request(parse::nexus_completed(request));
+    }
+
     fn complete(&mut self, rest: &str) {
         let mut request = service::RespondWorkflowTaskCompletedRequest {
             task_token: Bytes::copy_from_slice(&self.task),
@@ -337,6 +441,11 @@ impl Script {
             if index == 0 {
                 request.force_create_new_workflow_task = words.take("force");
                 request.return_new_workflow_task = words.take("new");
+                request.capabilities = words.take("discards").then_some(
+                    service::respond_workflow_task_completed_request::Capabilities {
+                        discard_speculative_workflow_task_with_events: true,
+                    },
+                );
                 request.sticky_attributes =
                     words
                         .options
@@ -348,6 +457,9 @@ impl Script {
                             )),
                         });
             }
+            if self.updates.says(&words, &mut request) {
+                continue;
+            }
             if let Some(verb) = words.plain.first().copied() {
                 let attributes = self.command(verb, &words);
                 request.commands.push(Command {
@@ -356,10 +468,19 @@ impl Script {
                 });
             }
         }
-        self.request(parse::workflow_task_completed(request));
+        let mut request = parse::workflow_task_completed(request);
+        if let Ok(steadfast_core::Request::CompleteWorkflowTask(completion)) = &mut request {
+            resolve_endpoints(completion, |name| {
+                (name == "shop").then(|| NexusTarget {
+                    endpoint_id: "shop-id".into(),
+                    namespace: "default".into(),
+                    queue: "nexus-queue".into(),
+                })
+            });
+        }
+        self.request(request);
     }
 
-    #[expect(clippy::too_many_lines, reason = "a table of commands")]
     fn command(&self, verb: &str, words: &Words<'_>) -> Attributes {
         match verb {
             "activity" => commands::ScheduleActivityTaskCommandAttributes {
@@ -368,8 +489,7 @@ impl Script {
                 task_queue: queue("queue", TaskQueueKind::Normal),
                 start_to_close_timeout: words.time("stc").or_else(|| {
                     words
-                        .options
-                        .get("s2c")
+                        .time("s2c")
                         .is_none()
                         .then(|| duration_to_proto(Duration::from_secs(10)))
                 }),
@@ -380,10 +500,25 @@ impl Script {
                     maximum_attempts: n.parse().expect("a number"),
                     ..Default::default()
                 }),
+                request_eager_execution: words.plain.get(2) == Some(&"eager"),
                 ..Default::default()
             }
             .into(),
             "cancel-activity" => commands::RequestCancelActivityTaskCommandAttributes {
+                scheduled_event_id: self.scheduled.get(words.at(1)).copied().unwrap_or(99),
+            }
+            .into(),
+            "nexus" => commands::ScheduleNexusOperationCommandAttributes {
+                endpoint: words.options.get("to").copied().unwrap_or("shop").into(),
+                service: "service".into(),
+                operation: words.at(1).into(),
+                schedule_to_close_timeout: words.time("s2c"),
+                schedule_to_start_timeout: words.time("s2s"),
+                start_to_close_timeout: words.time("stc"),
+                ..Default::default()
+            }
+            .into(),
+            "cancel-nexus" => commands::RequestCancelNexusOperationCommandAttributes {
                 scheduled_event_id: self.scheduled.get(words.at(1)).copied().unwrap_or(99),
             }
             .into(),
@@ -530,7 +665,7 @@ impl Script {
         for (_, answer) in std::mem::take(&mut self.world.answers) {
             let line = match answer {
                 Ok(reply) => self.describe(reply),
-                Err(rejection) => format!("refused: {}", hide_ids(&rejection.to_string())),
+                Err(rejection) => show_rejection(&rejection),
             };
             writeln!(self.out, "  {line}").expect("a string");
         }
@@ -542,9 +677,14 @@ impl Script {
         for (key, run) in self.world.runs() {
             for event in self.world.history(&key, &run) {
                 if let Some(history_event::Attributes::ActivityTaskScheduledEventAttributes(a)) =
-                    event.attributes
+                    &event.attributes
                 {
-                    self.scheduled.insert(a.activity_id, event.event_id);
+                    self.scheduled.insert(a.activity_id.clone(), event.event_id);
+                } else if let Some(
+                    history_event::Attributes::NexusOperationScheduledEventAttributes(a),
+                ) = event.attributes
+                {
+                    self.scheduled.insert(a.operation, event.event_id);
                 }
             }
         }
@@ -553,7 +693,14 @@ impl Script {
     fn describe(&mut self, reply: Reply) -> String {
         match reply {
             Reply::Started(started) => {
-                format!("started={} {:?}", started.started, started.status)
+                let line = format!("started={} {:?}", started.started, started.status);
+                match started.eager {
+                    Some(task) => {
+                        let task = self.describe(Reply::WorkflowTask(task));
+                        format!("{line}, with a {task}")
+                    }
+                    None => line,
+                }
             }
             Reply::Done => "ok".to_owned(),
             Reply::NoTask => "no task".to_owned(),
@@ -561,7 +708,7 @@ impl Script {
                 self.task = task.token.encode();
                 self.queries = task.queries.keys().cloned().collect();
                 format!(
-                    "workflow task of {}: attempt {}, events {}..={}{}, previous {}, queries {}",
+                    "workflow task of {}: attempt {}, events {}..={}{}, previous {}, queries {}{}",
                     task.token.run.execution.workflow_id,
                     task.attempt,
                     task.history.first,
@@ -573,6 +720,7 @@ impl Script {
                     },
                     task.previous_started,
                     task.queries.len(),
+                    self.updates.came_with(&task.messages),
                 )
             }
             Reply::QueryTask(task) => {
@@ -594,13 +742,61 @@ impl Script {
                     task.activity_id, task.attempt
                 )
             }
-            Reply::WorkflowTaskCompleted { next, .. } => match next {
-                Some(next) => {
-                    let line = self.describe(Reply::WorkflowTask(next));
-                    format!("completed, with a {line}")
+            Reply::Endpoints(all, _) => format!("{} endpoints", all.len()),
+            Reply::ActivityOutcome(_, outcome) => {
+                format!("activity ended: {}", outcome.map_or("no", |o| ended(&o)))
+            }
+            Reply::DescribeActivity(description) => {
+                let info = description.info.unwrap_or_default();
+                format!(
+                    "activity {:?} {:?} attempt {}, ended: {}",
+                    info.status(),
+                    info.run_state(),
+                    info.attempt,
+                    description.outcome.as_ref().map_or("no", ended),
+                )
+            }
+            Reply::NexusTask(task) => {
+                self.nexus = task.token.encode();
+                let (verb, callback) = match task.request.variant {
+                    Some(request::Variant::StartOperation(start)) => ("start", Some(start)),
+                    Some(request::Variant::CancelOperation(_)) | None => ("cancel", None),
+                };
+                if let Some(start) = callback {
+                    self.callback = Some(Callback {
+                        variant: Some(callback::Variant::Nexus(callback::Nexus {
+                            url: start.callback,
+                            header: start.callback_header,
+                        })),
+                        ..Default::default()
+                    });
                 }
-                None => "completed".to_owned(),
-            },
+                let timeout = &task.request.header["request-timeout"];
+                format!(
+                    "nexus task to {verb}: attempt {}, {timeout}",
+                    task.token.attempt
+                )
+            }
+            Reply::WorkflowTaskCompleted {
+                next,
+                activities,
+                reset_to,
+            } => {
+                let mut line = "completed".to_owned();
+                if let Some(event) = reset_to {
+                    write!(line, ", forget all since {event}").expect("a string");
+                }
+                if let Some(next) = next {
+                    let next = self.describe(Reply::WorkflowTask(next));
+                    write!(line, ", with a {next}").expect("a string");
+                }
+                for activity in activities {
+                    let activity = self.describe(Reply::ActivityTask(Box::new(activity)));
+                    write!(line, ", with an {activity}").expect("a string");
+                }
+                line
+            }
+            Reply::Update(update) => self.show_update(&update),
             Reply::Heartbeat { cancel_requested } => {
                 format!("cancel requested: {cancel_requested}")
             }
@@ -643,7 +839,75 @@ impl Words<'_> {
     }
 }
 
-fn start(words: &Words<'_>) -> service::StartWorkflowExecutionRequest {
+fn start_activity(words: &Words<'_>) -> Result<steadfast_core::Request, steadfast_core::Rejection> {
+    let option = |name: &str| words.options.get(name).copied();
+    let request = service::StartActivityExecutionRequest {
+        namespace: "default".into(),
+        activity_id: words.at(0).into(),
+        activity_type: Some(ActivityType { name: "act".into() }),
+        task_queue: queue("queue", TaskQueueKind::Normal),
+        request_id: option("request").unwrap_or("start").into(),
+        start_to_close_timeout: words.time("stc"),
+        schedule_to_close_timeout: words.time("s2c"),
+        start_delay: words.time("delay"),
+        retry_policy: option("attempts").map(|n| RetryPolicy {
+            maximum_attempts: n.parse().expect("a number"),
+            ..Default::default()
+        }),
+        id_reuse_policy: match option("reuse") {
+            Some("reject") => ActivityIdReusePolicy::RejectDuplicate,
+            _ => ActivityIdReusePolicy::Unspecified,
+        }
+        .into(),
+        id_conflict_policy: match option("conflict") {
+            Some("use") => ActivityIdConflictPolicy::UseExisting,
+            _ => ActivityIdConflictPolicy::Unspecified,
+        }
+        .into(),
+        ..Default::default()
+    };
+    parse::start_activity(request, RequestId::new("fresh"))
+}
+
+fn about_activity(
+    verb: &str,
+    words: &Words<'_>,
+) -> Result<steadfast_core::Request, steadfast_core::Rejection> {
+    let (namespace, activity_id) = ("default".to_owned(), words.at(0).to_owned());
+    match verb {
+        "await-activity" => parse::poll_activity_end(&service::PollActivityExecutionRequest {
+            namespace,
+            activity_id,
+            ..Default::default()
+        }),
+        "cancel-activity" => {
+            parse::cancel_activity(service::RequestCancelActivityExecutionRequest {
+                namespace,
+                activity_id,
+                request_id: words.options.get("request").copied().unwrap_or("r").into(),
+                reason: "enough".into(),
+                ..Default::default()
+            })
+        }
+        "terminate-activity" => {
+            parse::terminate_activity(service::TerminateActivityExecutionRequest {
+                namespace,
+                activity_id,
+                reason: "enough".into(),
+                ..Default::default()
+            })
+        }
+        _ => parse::describe_activity(&service::DescribeActivityExecutionRequest {
+            namespace,
+            activity_id,
+            include_outcome: true,
+            include_last_failure: true,
+            ..Default::default()
+        }),
+    }
+}
+
+pub(crate) fn start(words: &Words<'_>) -> service::StartWorkflowExecutionRequest {
     service::StartWorkflowExecutionRequest {
         namespace: "default".into(),
         workflow_id: words.at(0).into(),
@@ -657,6 +921,7 @@ fn start(words: &Words<'_>) -> service::StartWorkflowExecutionRequest {
             .copied()
             .unwrap_or("start")
             .into(),
+        request_eager_execution: words.plain.get(1) == Some(&"eager"),
         workflow_run_timeout: words.time("run"),
         workflow_execution_timeout: words.time("execution"),
         workflow_start_delay: words.time("delay"),
@@ -711,6 +976,8 @@ pub(crate) fn show(event: &HistoryEvent) -> String {
         "timeout_type",
         "cause",
         "initiator",
+        "protocol_instance_id",
+        "accepted_event_id",
         "last_completion_result",
         "continued_failure",
     ] {
@@ -731,6 +998,35 @@ pub(crate) fn show(event: &HistoryEvent) -> String {
         }
     }
     line
+}
+
+fn show_rejection(rejection: &steadfast_core::Rejection) -> String {
+    use steadfast_core::{Rejection, effect::OperationStatus};
+    let operation = |status: &OperationStatus| match status {
+        OperationStatus::Done => "done".to_owned(),
+        OperationStatus::Aborted => "aborted".to_owned(),
+        OperationStatus::Failed(rejection) => hide_ids(&rejection.to_string()),
+    };
+    if let Rejection::MultiOperation { start, update } = rejection {
+        let (start, update) = (operation(start), operation(update));
+        return format!("refused: start: {start} / update: {update}");
+    }
+    format!("refused: {}", hide_ids(&rejection.to_string()))
+}
+
+/// How an activity of its own ended.
+fn ended(outcome: &ActivityExecutionOutcome) -> &'static str {
+    use steadfast_proto::temporal::api::failure::v1::failure::FailureInfo as Info;
+    match &outcome.value {
+        Some(activity_execution_outcome::Value::Result(_)) => "with a result",
+        Some(activity_execution_outcome::Value::Failure(failure)) => match &failure.failure_info {
+            Some(Info::CanceledFailureInfo(_)) => "canceled",
+            Some(Info::TerminatedFailureInfo(_)) => "terminated",
+            Some(Info::TimeoutFailureInfo(_)) => "timed out",
+            _ => "with a failure",
+        },
+        None => "somehow",
+    }
 }
 
 /// Run ids come from entropy; a script's reader does not care for them.

@@ -83,6 +83,20 @@ fn workflow_task_table() {
                 &["start w", "poll", "fail-task", "poll"],
             ),
             (
+                "scheduled, speculative",
+                &["start w", "poll", "complete timer t 1h", "update w u"],
+            ),
+            (
+                "started, speculative",
+                &[
+                    "start w",
+                    "poll",
+                    "complete timer t 1h",
+                    "update w u",
+                    "poll",
+                ],
+            ),
+            (
                 "started, normal, with a buffered signal",
                 &["start w", "poll", "signal w x request=x"],
             ),
@@ -95,12 +109,101 @@ fn workflow_task_table() {
             "complete force",
             "complete done",
             "complete cancel-timer nope",
+            "complete reject u",
             "fail-task",
             "signal w hello request=h",
             "cancel w",
             "terminate w",
             "query w",
             "advance 10s",
+            "restart",
+            "evict w",
+        ],
+    };
+    insta::assert_snapshot!(table.print());
+}
+
+#[test]
+fn update_table() {
+    let table = Table {
+        states: &[
+            ("unknown, the run idle", &["start w", "poll", "complete"]),
+            ("unknown, a task waits", &["start w"]),
+            ("unknown, a task started", &["start w", "poll"]),
+            ("admitted", &["start w", "poll", "complete", "update w u"]),
+            ("admitted during a task", &["start w", "poll", "update w u"]),
+            (
+                "sent",
+                &["start w", "poll", "complete", "update w u", "poll"],
+            ),
+            (
+                "accepted",
+                &[
+                    "start w",
+                    "poll",
+                    "complete",
+                    "update w u",
+                    "poll",
+                    "complete accept u",
+                ],
+            ),
+            (
+                "accepted, another sent",
+                &[
+                    "start w",
+                    "poll",
+                    "complete",
+                    "update w u",
+                    "poll",
+                    "complete accept u",
+                    "update w v",
+                    "poll",
+                ],
+            ),
+            (
+                "completed",
+                &[
+                    "start w",
+                    "poll",
+                    "complete",
+                    "update w u",
+                    "poll",
+                    "complete accept u; respond u",
+                ],
+            ),
+            (
+                "accepted, the run closed",
+                &[
+                    "start w",
+                    "poll",
+                    "complete",
+                    "update w u",
+                    "poll",
+                    "complete accept u; done",
+                ],
+            ),
+        ],
+        events: &[
+            "update w u",
+            "update w u wait=accepted",
+            "poll-update w u",
+            "poll-update w u wait=now",
+            "wait-ended w",
+            "poll",
+            "complete",
+            "complete force",
+            "complete accept u",
+            "complete reject u",
+            "complete respond u",
+            "complete accept u; respond u",
+            "complete cancel-timer nope",
+            "complete done",
+            "complete continue-as-new",
+            "fail-task",
+            "signal w hello",
+            "query w",
+            "terminate w",
+            "advance 5s",
             "restart",
             "evict w",
         ],

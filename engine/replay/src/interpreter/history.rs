@@ -277,6 +277,7 @@ impl Interpreter {
             memo: started.memo.clone(),
             search_attributes: started.search_attributes.clone(),
             retry_policy: started.retry_policy.clone(),
+            task_timeout: started.workflow_task_timeout,
         };
         self.effects.job(Job::Initialize(Box::new(Initialize {
             workflow_id: self.workflow_id.clone(),

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use prost_types::Timestamp;
+use prost_types::{Duration, Timestamp};
 use steadfast_proto::temporal::api::{
     command::v1::{Command, command::Attributes as Cmd},
     common::v1::{Memo, Payload, RetryPolicy, SearchAttributes},
@@ -45,6 +45,7 @@ struct StartInfo {
     memo: Option<Memo>,
     search_attributes: Option<SearchAttributes>,
     retry_policy: Option<RetryPolicy>,
+    task_timeout: Option<Duration>,
 }
 
 /// The state of one run between its history and its code.
@@ -120,6 +121,10 @@ impl Interpreter {
 
     pub(crate) fn has_jobs(&self) -> bool {
         !self.effects.jobs.is_empty()
+    }
+
+    pub(crate) fn task_timeout(&self) -> Option<Duration> {
+        self.start.task_timeout
     }
 
     pub(crate) fn digest(&self) -> u64 {

@@ -8,9 +8,13 @@ use std::sync::{
 
 use bytes::Bytes;
 use steadfast_core::{
-    MatchingInput, Registry, Rejection, Reply, ReplyTo, Request, Timestamp,
-    namespace::SYSTEM_NAMESPACE, schedule::ListSchedules,
+    ExecutionKey, MatchingInput, Registry, Rejection, Reply, ReplyTo, Request, Timestamp,
+    namespace::SYSTEM_NAMESPACE,
+    nexus::Endpoints,
+    schedule::ListSchedules,
+    visibility::{GroupBy, SearchAttributeTypes},
 };
+use steadfast_store::{Count, Page, Query};
 use tokio::sync::oneshot;
 
 /// Callers that may wait at the same time; one more is refused.
@@ -59,6 +63,19 @@ pub(crate) struct Answer {
 
 pub(crate) type Outcome = Result<Answer, Rejection>;
 
+/// What somebody looks for in the rows of the store, and where he waits for it.
+#[derive(Debug)]
+pub(crate) enum Look {
+    /// Some of the rows.
+    List(Query, oneshot::Sender<Result<Page, Rejection>>),
+    /// How many of them there are.
+    Count(
+        Query,
+        Option<GroupBy>,
+        oneshot::Sender<Result<Count, Rejection>>,
+    ),
+}
+
 /// What arrives at the machines' thread.
 #[derive(Debug)]
 pub(crate) enum Post {
@@ -66,6 +83,10 @@ pub(crate) enum Post {
     Ask(ReplyTo, Ask, oneshot::Sender<Outcome>),
     /// He waits no longer.
     Gone(ReplyTo),
+    /// Somebody looks at rows, which needs no machine.
+    Look(Look),
+    /// He has waited for an update of this execution for as long as he may, and is to be told how far it is.
+    WaitEnded(ReplyTo, ExecutionKey),
     /// A sync has ended.
     Synced,
     /// No more long polls: those that wait are answered with nothing.
@@ -86,6 +107,7 @@ struct Shared {
     next: AtomicU64,
     waiting: AtomicUsize,
     registry: RwLock<Arc<Registry>>,
+    endpoints: RwLock<Arc<Endpoints>>,
     /// Whether any name is a namespace.
     any_namespace: bool,
 }
@@ -113,6 +135,7 @@ impl Engine {
             next: AtomicU64::new(1),
             waiting: AtomicUsize::new(0),
             registry: RwLock::default(),
+            endpoints: RwLock::default(),
             any_namespace,
         };
         let shared = Arc::new(shared);
@@ -144,6 +167,50 @@ impl Engine {
         answer.unwrap_or_else(|_| Err(Rejection::Unavailable("the server stops".to_owned())))
     }
 
+    /// Looks at some rows.
+    pub(crate) async fn list(&self, query: Query) -> Result<Page, Rejection> {
+        let (sender, answer) = oneshot::channel();
+        self.look(Look::List(query, sender), answer).await
+    }
+
+    /// Counts some rows.
+    pub(crate) async fn count(
+        &self,
+        query: Query,
+        group_by: Option<GroupBy>,
+    ) -> Result<Count, Rejection> {
+        let (sender, answer) = oneshot::channel();
+        self.look(Look::Count(query, group_by, sender), answer)
+            .await
+    }
+
+    async fn look<T>(
+        &self,
+        look: Look,
+        answer: oneshot::Receiver<Result<T, Rejection>>,
+    ) -> Result<T, Rejection> {
+        let waiting = &self.shared.waiting;
+        let busy = waiting.fetch_add(1, Ordering::Relaxed) >= MAX_CALLERS;
+        let outcome = if busy {
+            Err(Rejection::ResourceExhausted(
+                "too many calls wait for an answer".to_owned(),
+            ))
+        } else {
+            self.post(Post::Look(look));
+            let stopped = || Err(Rejection::Unavailable("the server stops".to_owned()));
+            answer.await.unwrap_or_else(|_| stopped())
+        };
+        waiting.fetch_sub(1, Ordering::Relaxed);
+        outcome
+    }
+
+    /// The search attributes of a namespace; `None` if nobody registered it, which only matters where any name is one.
+    pub(crate) fn attribute_types(&self, namespace: &str) -> Option<SearchAttributeTypes> {
+        let registry = self.registry();
+        let info = registry.get(&namespace.into())?;
+        Some(info.attribute_types())
+    }
+
     /// Tells the machines' thread something. If that has ended, nobody is left to be told.
     pub(crate) fn post(&self, post: Post) {
         self.posts.send(post).unwrap_or_default();
@@ -163,6 +230,22 @@ impl Engine {
             .write()
             .unwrap_or_else(PoisonError::into_inner);
         *current = Arc::new(registry);
+    }
+
+    /// The Nexus endpoints, as of the last change that is durable.
+    pub(crate) fn endpoints(&self) -> Arc<Endpoints> {
+        let endpoints = self.shared.endpoints.read();
+        Arc::clone(&endpoints.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes note of a change.
+    pub(crate) fn endpoints_are(&self, endpoints: Endpoints) {
+        let mut current = self
+            .shared
+            .endpoints
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *current = Arc::new(endpoints);
     }
 
     /// Refuses what names no namespace that a caller may use.

@@ -19,7 +19,7 @@ use tokio::sync::oneshot;
 
 use super::{
     callers::{Callers, Place},
-    handle::{Answer, Ask, ClockAsk, Engine, Outcome, Post},
+    handle::{Answer, Ask, ClockAsk, Engine, Look, Outcome, Post},
     pages,
     shards::Held,
     time::{Chance, Clocks},
@@ -223,6 +223,11 @@ impl Host {
         match post {
             Post::Ask(to, ask, answer) => self.ask(to, ask, answer),
             Post::Gone(to) => self.gone(to),
+            Post::Look(look) => self.look(look),
+            Post::WaitEnded(to, key) => {
+                let shard = key.shard(self.store.shards());
+                self.step(shard, InputEvent::WaitEnded(to, key));
+            }
             // The store is asked in `settle`.
             Post::Synced => {}
             Post::Drain => self.drain(),
@@ -253,6 +258,22 @@ impl Host {
             Ask::Clock(ask) => {
                 self.callers.wait(to, Place::Clock, answer);
                 self.ask_clock(to, ask);
+            }
+        }
+    }
+
+    /// What is listed is durable: nothing waits.
+    fn look(&self, look: Look) {
+        let unavailable = |error: StoreError| Rejection::Unavailable(error.to_string());
+        // Whoever has gone away meanwhile needs no answer.
+        match look {
+            Look::List(query, answer) => {
+                let page = self.store.list(&query).map_err(unavailable);
+                answer.send(page).unwrap_or_else(drop);
+            }
+            Look::Count(query, group_by, answer) => {
+                let count = self.store.count(&query, group_by).map_err(unavailable);
+                answer.send(count).unwrap_or_else(drop);
             }
         }
     }
@@ -382,6 +403,9 @@ impl Host {
     fn reply(&mut self, to: ReplyTo, reply: Result<Reply, Rejection>) {
         if let Ok(Reply::Namespaces(registry)) = &reply {
             self.engine.registry_is(registry.clone());
+        }
+        if let Ok(Reply::Endpoints(endpoints, _)) = &reply {
+            self.engine.endpoints_are(endpoints.clone());
         }
         if !self.callers.waits(to) {
             return;

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use steadfast_core::{
     EventId, Rejection, Reply, RunKey,
-    effect::{EventRange, WorkflowTaskReply},
+    effect::{EventRange, Started, UpdateOutcome, WorkflowTaskReply},
     render,
 };
 use steadfast_store::Store;
@@ -22,8 +22,21 @@ pub(super) fn fetch(reply: Reply, store: &dyn Store) -> Result<Answer, Rejection
         Reply::WorkflowTaskCompleted {
             next: Some(task), ..
         } => Some(of_task(task)),
+        Reply::Started(Started {
+            eager: Some(task), ..
+        }) => Some(of_task(task)),
         Reply::QueryTask(task) => Some((&task.run, task.history)),
         Reply::History(history) => Some((&history.run, history.events)),
+        Reply::Update(update) => match update.outcome {
+            UpdateOutcome::InHistory(event) => {
+                let range = EventRange {
+                    first: event,
+                    last: event,
+                };
+                Some((&update.run, range))
+            }
+            UpdateOutcome::None | UpdateOutcome::Failed(_) => None,
+        },
         _ => None,
     };
     let (events, more) = match wanted {

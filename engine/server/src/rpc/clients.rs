@@ -31,8 +31,18 @@ impl Frontend {
         let body = request.into_inner();
         self.namespace(&body.namespace)?;
         let to = self.engine.reply_to();
-        match self.ask_as(to, parse::start(body, fresh(to))).await?.reply {
-            Reply::Started(started) => Ok(render::started(&started)),
+        let Answer {
+            reply,
+            events,
+            more,
+        } = self.ask_as(to, parse::start(body, fresh(to))).await?;
+        match reply {
+            Reply::Started(mut started) => {
+                let eager = started.eager.take();
+                let eager =
+                    eager.map(|task| render::workflow_task(*task, render::events(events), more));
+                Ok(render::started(&started, eager))
+            }
             _ => Err(unexpected()),
         }
     }

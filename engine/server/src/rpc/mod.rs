@@ -4,28 +4,45 @@
 //! | file | calls of |
 //! |---|---|
 //! | `clients` | those who start, signal, query, read and end workflows |
+//! | `visibility` | those who look for workflows |
+//! | `updates` | those who update workflows |
 //! | `workers` | those who run workflow and activity code |
+//! | `activities` | those who start activities that no workflow has scheduled |
+//! | `nexus` | those who look after Nexus endpoints, and those who handle what is asked of them |
+//! | `heartbeats` | those who say, or want to know, who works |
 //! | `schedules` | those who look after schedules |
 //! | `namespaces` | those who look after namespaces and their search attributes |
 //! | `system` | everybody who connects |
 //! | `clock` | tests that skip time |
 
+mod activities;
 mod clients;
 mod clock;
+mod heartbeats;
 mod namespaces;
+mod nexus;
 mod schedules;
 mod system;
 mod table;
+mod updates;
+mod visibility;
 mod workers;
 
-use steadfast_core::{MatchingInput, Rejection, ReplyTo, Request, ids::RequestId};
+use steadfast_core::{
+    MatchingInput, Rejection, ReplyTo, Request,
+    ids::RequestId,
+    visibility::{admit, carries_attributes},
+};
 use tonic::Status;
 
 use crate::{
+    access,
     engine::{Answer, Ask, Engine},
     status::status,
 };
 
+pub(crate) use heartbeats::Heartbeats;
+pub(crate) use nexus::read_endpoints;
 pub(crate) use table::MAX_MESSAGE_BYTES;
 
 /// Answers calls.
@@ -35,6 +52,8 @@ pub(crate) struct Frontend {
     /// A UUID that this server is known by.
     pub(crate) cluster_id: String,
     pub(crate) shards: u32,
+    /// What workers say about themselves.
+    pub(crate) workers: Heartbeats,
 }
 
 /// What a call comes to.
@@ -48,7 +67,14 @@ impl Frontend {
 
     /// The same for a caller who has a number already.
     async fn ask_as(&self, to: ReplyTo, request: Result<Request, Rejection>) -> Called<Answer> {
-        let request = request.map_err(status)?;
+        let mut request = request.map_err(status)?;
+        let namespace = request.key().namespace.clone();
+        access::check(namespace.as_str()).map_err(status)?;
+        if carries_attributes(&request)
+            && let Some(types) = self.engine.attribute_types(namespace.as_str())
+        {
+            admit(&mut request, &types).map_err(status)?;
+        }
         self.engine
             .ask(to, Ask::Shard(request))
             .await
@@ -69,6 +95,7 @@ impl Frontend {
     }
 
     fn namespace(&self, name: &str) -> Called<()> {
+        access::check(name).map_err(status)?;
         self.engine.check_namespace(name).map_err(status)
     }
 

@@ -1,9 +1,6 @@
 //! Those who look after namespaces and their search attributes.
 
-use steadfast_core::{
-    Rejection,
-    namespace::{NamespaceInfo, wire},
-};
+use steadfast_core::{Rejection, namespace::wire, visibility::operator};
 use steadfast_proto::temporal::api::{
     operatorservice::v1::{
         AddSearchAttributesRequest, AddSearchAttributesResponse, DeleteNamespaceRequest,
@@ -20,7 +17,7 @@ use steadfast_proto::temporal::api::{
 use tonic::Request;
 
 use super::{Called, Frontend};
-use crate::status::status;
+use crate::{access, status::status};
 
 impl Frontend {
     pub(super) async fn register_namespace(
@@ -38,6 +35,8 @@ impl Frontend {
         let body = request.into_inner();
         if body.id.is_empty() {
             self.namespace(&body.namespace)?;
+        } else {
+            access::check_everything().map_err(status)?;
         }
         match wire::describe(&body, &self.engine.registry()) {
             // Where any name is a namespace, one that nobody registered has nothing that could be told.
@@ -52,6 +51,7 @@ impl Frontend {
         &self,
         request: Request<ListNamespacesRequest>,
     ) -> Called<ListNamespacesResponse> {
+        access::check_everything().map_err(status)?;
         wire::list(&request.into_inner(), &self.engine.registry()).map_err(status)
     }
 
@@ -121,13 +121,7 @@ impl Frontend {
     ) -> Called<ListSearchAttributesResponse> {
         let body = request.into_inner();
         self.namespace(&body.namespace)?;
-        let registry = self.engine.registry();
-        let info = registry.get(&body.namespace.as_str().into());
-        let custom =
-            info.map(|info: &std::sync::Arc<NamespaceInfo>| info.search_attributes.clone());
-        Ok(ListSearchAttributesResponse {
-            custom_attributes: custom.unwrap_or_default(),
-            ..ListSearchAttributesResponse::default()
-        })
+        let types = self.engine.attribute_types(&body.namespace);
+        Ok(operator::attributes(&types.unwrap_or_default()))
     }
 }

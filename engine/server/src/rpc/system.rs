@@ -29,6 +29,8 @@ impl Frontend {
                 encoded_failure_attributes: true,
                 upsert_memo: true,
                 sdk_metadata: true,
+                eager_workflow_start: true,
+                nexus: true,
                 ..Capabilities::default()
             }),
         })

@@ -41,6 +41,18 @@ impl WorkflowService for Frontend {
         describe_workflow_execution: workflow::DescribeWorkflowExecutionRequest => workflow::DescribeWorkflowExecutionResponse;
         get_workflow_execution_history: workflow::GetWorkflowExecutionHistoryRequest => workflow::GetWorkflowExecutionHistoryResponse;
         get_workflow_execution_history_reverse: workflow::GetWorkflowExecutionHistoryReverseRequest => workflow::GetWorkflowExecutionHistoryReverseResponse;
+        // Visibility.
+        list_workflow_executions: workflow::ListWorkflowExecutionsRequest => workflow::ListWorkflowExecutionsResponse;
+        list_open_workflow_executions: workflow::ListOpenWorkflowExecutionsRequest => workflow::ListOpenWorkflowExecutionsResponse;
+        list_closed_workflow_executions: workflow::ListClosedWorkflowExecutionsRequest => workflow::ListClosedWorkflowExecutionsResponse;
+        list_archived_workflow_executions: workflow::ListArchivedWorkflowExecutionsRequest => workflow::ListArchivedWorkflowExecutionsResponse;
+        scan_workflow_executions: workflow::ScanWorkflowExecutionsRequest => workflow::ScanWorkflowExecutionsResponse;
+        count_workflow_executions: workflow::CountWorkflowExecutionsRequest => workflow::CountWorkflowExecutionsResponse;
+        get_search_attributes: workflow::GetSearchAttributesRequest => workflow::GetSearchAttributesResponse;
+        // Updates.
+        update_workflow_execution: workflow::UpdateWorkflowExecutionRequest => workflow::UpdateWorkflowExecutionResponse;
+        poll_workflow_execution_update: workflow::PollWorkflowExecutionUpdateRequest => workflow::PollWorkflowExecutionUpdateResponse;
+        execute_multi_operation: workflow::ExecuteMultiOperationRequest => workflow::ExecuteMultiOperationResponse;
         // Workers.
         poll_workflow_task_queue: workflow::PollWorkflowTaskQueueRequest => workflow::PollWorkflowTaskQueueResponse;
         respond_workflow_task_completed: workflow::RespondWorkflowTaskCompletedRequest => workflow::RespondWorkflowTaskCompletedResponse;
@@ -56,6 +68,19 @@ impl WorkflowService for Frontend {
         record_activity_task_heartbeat: workflow::RecordActivityTaskHeartbeatRequest => workflow::RecordActivityTaskHeartbeatResponse;
         record_activity_task_heartbeat_by_id: workflow::RecordActivityTaskHeartbeatByIdRequest => workflow::RecordActivityTaskHeartbeatByIdResponse;
         reset_sticky_task_queue: workflow::ResetStickyTaskQueueRequest => workflow::ResetStickyTaskQueueResponse;
+        poll_nexus_task_queue: workflow::PollNexusTaskQueueRequest => workflow::PollNexusTaskQueueResponse;
+        respond_nexus_task_completed: workflow::RespondNexusTaskCompletedRequest => workflow::RespondNexusTaskCompletedResponse;
+        respond_nexus_task_failed: workflow::RespondNexusTaskFailedRequest => workflow::RespondNexusTaskFailedResponse;
+        record_worker_heartbeat: workflow::RecordWorkerHeartbeatRequest => workflow::RecordWorkerHeartbeatResponse;
+        list_workers: workflow::ListWorkersRequest => workflow::ListWorkersResponse;
+        count_workers: workflow::CountWorkersRequest => workflow::CountWorkersResponse;
+        describe_worker: workflow::DescribeWorkerRequest => workflow::DescribeWorkerResponse;
+        // Activities of their own.
+        start_activity_execution: workflow::StartActivityExecutionRequest => workflow::StartActivityExecutionResponse;
+        describe_activity_execution: workflow::DescribeActivityExecutionRequest => workflow::DescribeActivityExecutionResponse;
+        poll_activity_execution: workflow::PollActivityExecutionRequest => workflow::PollActivityExecutionResponse;
+        request_cancel_activity_execution: workflow::RequestCancelActivityExecutionRequest => workflow::RequestCancelActivityExecutionResponse;
+        terminate_activity_execution: workflow::TerminateActivityExecutionRequest => workflow::TerminateActivityExecutionResponse;
         shutdown_worker: workflow::ShutdownWorkerRequest => workflow::ShutdownWorkerResponse;
         // Schedules.
         create_schedule: workflow::CreateScheduleRequest => workflow::CreateScheduleResponse;
@@ -83,6 +108,11 @@ impl OperatorService for Frontend {
         add_search_attributes: operator::AddSearchAttributesRequest => operator::AddSearchAttributesResponse;
         remove_search_attributes: operator::RemoveSearchAttributesRequest => operator::RemoveSearchAttributesResponse;
         list_search_attributes: operator::ListSearchAttributesRequest => operator::ListSearchAttributesResponse;
+        create_nexus_endpoint: operator::CreateNexusEndpointRequest => operator::CreateNexusEndpointResponse;
+        update_nexus_endpoint: operator::UpdateNexusEndpointRequest => operator::UpdateNexusEndpointResponse;
+        delete_nexus_endpoint: operator::DeleteNexusEndpointRequest => operator::DeleteNexusEndpointResponse;
+        get_nexus_endpoint: operator::GetNexusEndpointRequest => operator::GetNexusEndpointResponse;
+        list_nexus_endpoints: operator::ListNexusEndpointsRequest => operator::ListNexusEndpointsResponse;
         delete_namespace: operator::DeleteNamespaceRequest => operator::DeleteNamespaceResponse;
     }
 }

@@ -1,6 +1,10 @@
 //! Those who run workflow and activity code.
 
-use steadfast_core::{Rejection, Reply, Request as Asked, parse, render};
+use steadfast_core::{
+    Rejection, Reply, Request as Asked,
+    nexus::{resolve_endpoints, target_of},
+    parse, render,
+};
 use steadfast_proto::temporal::api::workflowservice::v1::{
     PollActivityTaskQueueRequest, PollActivityTaskQueueResponse, PollWorkflowTaskQueueRequest,
     PollWorkflowTaskQueueResponse, RecordActivityTaskHeartbeatByIdRequest,
@@ -54,7 +58,12 @@ impl Frontend {
     ) -> Called<RespondWorkflowTaskCompletedResponse> {
         let body = request.into_inner();
         self.namespace_if_given(&body.namespace)?;
-        let answer = self.ask(parse::workflow_task_completed(body)).await?;
+        let mut asked = parse::workflow_task_completed(body);
+        if let Ok(Asked::CompleteWorkflowTask(completion)) = &mut asked {
+            let endpoints = self.engine.endpoints();
+            resolve_endpoints(completion, |name| target_of(&endpoints, name));
+        }
+        let answer = self.ask(asked).await?;
         let Answer {
             reply,
             events,
@@ -231,8 +240,10 @@ impl Frontend {
         &self,
         request: Request<ShutdownWorkerRequest>,
     ) -> Called<ShutdownWorkerResponse> {
-        let body = request.into_inner();
+        let mut body = request.into_inner();
         self.namespace(&body.namespace)?;
+        self.workers
+            .record(&body.namespace, body.worker_heartbeat.take());
         if !body.sticky_task_queue.is_empty() {
             self.ask_matching(|to| parse::shutdown_worker(&body, to))
                 .await?;

@@ -22,7 +22,10 @@ use steadfast_proto::{
     },
 };
 use steadfast_server::Config;
-use tonic::{Code, Status};
+use tonic::{Code, Status, codec::CompressionEncoding};
+use tonic_health::pb::{
+    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+};
 
 use crate::client::{
     Client, activity_command, channel, complete_command, execution, long, payloads, server,
@@ -303,4 +306,23 @@ async fn a_worker_without_a_sticky_queue_shuts_down() {
         ..ShutdownWorkerRequest::default()
     };
     client.0.shutdown_worker(shutdown).await.unwrap();
+}
+
+/// Temporal's Java SDK compresses all it sends, and asks for the health before anything else.
+#[tokio::test]
+async fn every_service_takes_compressed_requests() {
+    let server = server(Config::default()).await;
+    let channel = channel(&server).await;
+    let mut health = HealthClient::new(channel.clone()).send_compressed(CompressionEncoding::Gzip);
+    let asked = HealthCheckRequest {
+        service: "temporal.api.workflowservice.v1.WorkflowService".to_owned(),
+    };
+    let answer = health.check(asked).await.unwrap().into_inner();
+    assert_eq!(answer.status(), ServingStatus::Serving);
+    let mut operator =
+        OperatorServiceClient::new(channel).send_compressed(CompressionEncoding::Gzip);
+    let asked = ListSearchAttributesRequest {
+        namespace: "default".to_owned(),
+    };
+    operator.list_search_attributes(asked).await.unwrap();
 }

@@ -179,6 +179,14 @@ impl Client {
         task: &PollWorkflowTaskQueueResponse,
         commands: Vec<Command>,
     ) {
+        self.try_complete(task, commands).await.unwrap();
+    }
+
+    pub(crate) async fn try_complete(
+        &mut self,
+        task: &PollWorkflowTaskQueueResponse,
+        commands: Vec<Command>,
+    ) -> Result<(), Status> {
         let completed = RespondWorkflowTaskCompletedRequest {
             task_token: task.task_token.clone(),
             namespace: "default".to_owned(),
@@ -186,10 +194,8 @@ impl Client {
             commands,
             ..RespondWorkflowTaskCompletedRequest::default()
         };
-        self.0
-            .respond_workflow_task_completed(completed)
-            .await
-            .unwrap();
+        let completed = self.0.respond_workflow_task_completed(completed).await;
+        completed.map(drop)
     }
 
     pub(crate) async fn complete_activity(&mut self, task: &PollActivityTaskQueueResponse) {

@@ -2,7 +2,7 @@
 //!
 //! A batch's entries stand one after the other; an entry names its execution and run only if they are not those of
 //! the entry before it. Events are stored as the bytes they are, so that a history is read without decoding; other
-//! records in postcard.
+//! records in postcard. Events and rows of visibility are told apart without decoding: an index is made of them.
 
 use bytes::Bytes;
 use steadfast_core::{
@@ -18,6 +18,7 @@ const BATCH: u8 = 1;
 const EPOCH: u8 = 2;
 const NAMES: u8 = 1;
 const EVENT: u8 = 2;
+const ROW: u8 = 4;
 
 /// Appends an epoch's frame.
 pub(crate) fn put_epoch(out: &mut Vec<u8>, shard: ShardId, epoch: Epoch) {
@@ -37,8 +38,12 @@ pub(crate) fn put_batch(out: &mut Vec<u8>, batch: &Batch, records: &mut Vec<usiz
     let mut last: Option<&Entry> = None;
     for entry in &batch.entries {
         let named = last.is_some_and(|l| l.run_id == entry.run_id && l.key == entry.key);
-        let is_event = matches!(entry.record, Record::Event(_));
-        out.push(if named { 0 } else { NAMES } | if is_event { EVENT } else { 0 });
+        let kind = match entry.record {
+            Record::Event(_) => EVENT,
+            Record::Row(_) => ROW,
+            _ => 0,
+        };
+        out.push(if named { 0 } else { NAMES } | kind);
         if !named {
             put_str(out, entry.key.namespace.as_str());
             put_str(out, entry.key.workflow_id.as_str());
@@ -190,6 +195,7 @@ impl Names<'_> {
 pub(crate) struct RawEntry<'a> {
     pub(crate) names: Names<'a>,
     pub(crate) is_event: bool,
+    pub(crate) is_row: bool,
     /// Where the record starts, from the start of the payload.
     pub(crate) at: usize,
     pub(crate) record: &'a [u8],
@@ -204,7 +210,10 @@ impl RawEntry<'_> {
         }
         match postcard::take_from_bytes(self.record) {
             Ok((Record::Event(_), _)) => Err("an event in the place of another record".to_owned()),
-            Ok((record, [])) => Ok(record),
+            Ok((record, [])) if matches!(record, Record::Row(_)) == self.is_row => Ok(record),
+            Ok((_, [])) => {
+                Err("a row in the place of another record, or another for a row".to_owned())
+            }
             Ok(_) => Err("a record is followed by more".to_owned()),
             Err(error) => Err(error.to_string()),
         }
@@ -249,7 +258,7 @@ impl<'a> BatchFrame<'a> {
         }
         self.left -= 1;
         let tag = self.input.byte()?;
-        if tag & !(NAMES | EVENT) != 0 {
+        if tag & !(NAMES | EVENT | ROW) != 0 || tag & (EVENT | ROW) == EVENT | ROW {
             return Err(format!("an entry of unknown kind {tag}"));
         }
         if tag & NAMES != 0 {
@@ -265,6 +274,7 @@ impl<'a> BatchFrame<'a> {
         Ok(Some(RawEntry {
             names,
             is_event: tag & EVENT != 0,
+            is_row: tag & ROW != 0,
             at,
             record: self.input.take(length as usize)?,
         }))

@@ -73,12 +73,17 @@ use bytes::Bytes;
 use steadfast_core::{
     Batch, Entry, Epoch, Execution, ExecutionKey, Record, RunId, RunKey, ShardId, Timestamp,
     effect::EventRange,
+    record::Proto,
+    visibility::{GroupBy, RowChange},
 };
+use steadfast_proto::temporal::api::common::v1::Memo;
 
 use crate::{
-    Commit, CommitError, Damage, Disk, DiskError, Recovered, Store, StoreError, Ticket,
+    Commit, CommitError, Count, Damage, Disk, DiskError, Page, Query, Recovered, Store, StoreError,
+    Ticket,
     convert::{count, index, length},
     error::{check_shard, damaged, event_slice},
+    rows::{RowWrite, Rows},
 };
 use frame::Frame;
 use index::{ExecutionIndex, Position, ShardIndex};
@@ -123,17 +128,24 @@ pub struct Embedded<D> {
     recovery: Recovery,
     /// Scratch: where records start.
     records: Vec<usize>,
+    rows: Rows<Box<Position>>,
 }
+
+/// A change of a row; its memo stays in the log, in the frame at this place.
+type RowChangeAt = RowWrite<Box<Position>>;
 
 /// Something that ends when all before it is durable.
 #[derive(Debug)]
 struct Waiting {
-    /// `None` for an epoch.
+    /// `None` for an epoch, and for what was carried over.
     ticket: Option<Ticket>,
-    shard: ShardId,
+    /// `None` for what was carried over.
+    shard: Option<ShardId>,
     /// The shard's `high` then; `None` if nothing was written.
     high: Option<Timestamp>,
     refused: Option<CommitError>,
+    /// What is listed then.
+    rows: Vec<RowChangeAt>,
 }
 
 impl<D: Disk> Embedded<D> {
@@ -150,9 +162,13 @@ impl<D: Disk> Embedded<D> {
             "a store has 1 to {MAX_SHARDS} shards"
         );
         let mut shards = Vec::new();
+        let mut rows = Rows::default();
+        let mut changes = Vec::new();
         let read = recovery::read_log(&mut disk, &mut |header, base, body| {
             shards.resize_with(header.shards as usize, ShardIndex::default);
-            index_body(&mut shards, header.segment, base, body)
+            index_body(&mut shards, &mut changes, header.segment, base, body)?;
+            changes.drain(..).for_each(|change| rows.apply(change));
+            Ok(())
         })?;
         let count = read.shards.unwrap_or(options.shards);
         shards.resize_with(count as usize, ShardIndex::default);
@@ -166,6 +182,7 @@ impl<D: Disk> Embedded<D> {
             next_ticket: 0,
             recovery,
             records: Vec::new(),
+            rows,
         };
         store.carry_over()?;
         for shard in &mut store.shards {
@@ -198,13 +215,23 @@ impl<D: Disk> Embedded<D> {
     fn carry_over(&mut self) -> Result<(), StoreError> {
         let (segment, start) = (self.log.carried().segment, self.log.carried().offset);
         let carried = self.log.carried().frames.clone();
+        let mut rows = Vec::new();
         let mut at = 0;
         for raw in frame::frames(&carried) {
             let malformed = |why| damaged(segment, start + at as u64, Damage::Malformed(why));
             let raw = raw.map_err(malformed)?;
             let (position, _) = self.log.append(|out| raw.write(out));
-            index_frame(&mut self.shards, position, raw.payload).map_err(malformed)?;
+            index_frame(&mut self.shards, &mut rows, position, raw.payload).map_err(malformed)?;
             at = raw.at + raw.payload.len();
+        }
+        if !rows.is_empty() {
+            self.wait(Waiting {
+                ticket: None,
+                shard: None,
+                high: None,
+                refused: None,
+                rows,
+            });
         }
         Ok(())
     }
@@ -239,10 +266,12 @@ impl<D: Disk> Embedded<D> {
             .then(|| CommitError::Failed("an earlier commit failed".to_owned()))
     }
 
-    /// Puts a batch into the next group.
-    fn keep(&mut self, batch: &Batch) -> Option<Timestamp> {
+    /// Puts a batch into the next group. The shard's `high` after it, if anything was written, and what it changes of
+    /// rows.
+    fn keep(&mut self, batch: &Batch) -> (Option<Timestamp>, Vec<RowChangeAt>) {
+        let mut rows = Vec::new();
         if batch.entries.is_empty() {
-            return None;
+            return (None, rows);
         }
         let mut records = std::mem::take(&mut self.records);
         records.clear();
@@ -263,11 +292,15 @@ impl<D: Disk> Embedded<D> {
                     let event = event_position(at.segment, base + *start as u64, bytes);
                     execution.add_event(&entry.run_id, event);
                 }
+                if let Record::Row(change) = &entry.record {
+                    let change = (**change).clone();
+                    rows.push(RowWrite::new(key, &entry.run_id, change, |_| Box::new(at)));
+                }
             }
             rest = &rest[of_one.len()..];
         }
         self.records = records;
-        Some(batch.high)
+        (Some(batch.high), rows)
     }
 
     fn wait(&mut self, waiting: Waiting) {
@@ -278,10 +311,14 @@ impl<D: Disk> Embedded<D> {
     /// Ends the first `count` of what waits.
     fn settle(&mut self, count: usize, ended: &mut Vec<Commit>) {
         for waiting in self.waiting.drain(..count) {
-            if let Some(high) = waiting.high {
-                let shard = &mut self.shards[waiting.shard.0 as usize];
+            if let (Some(high), Some(shard)) = (waiting.high, waiting.shard) {
+                let shard = &mut self.shards[shard.0 as usize];
                 shard.durable_high = shard.durable_high.max(high);
             }
+            waiting
+                .rows
+                .into_iter()
+                .for_each(|row| self.rows.apply(row));
             if let Some(ticket) = waiting.ticket {
                 self.outstanding -= 1;
                 ended.push((ticket, waiting.refused.map_or(Ok(()), Err)));
@@ -295,10 +332,11 @@ impl<D: Disk> Embedded<D> {
         let mut opened = Vec::new();
         for waiting in self.waiting.drain(..) {
             let Some(ticket) = waiting.ticket else {
-                opened.push(waiting.shard);
+                opened.extend(waiting.shard);
                 continue;
             };
-            if let Some(shard) = self.shards.get_mut(waiting.shard.0 as usize)
+            let shard = waiting.shard.map_or(usize::MAX, |it| it.0 as usize);
+            if let Some(shard) = self.shards.get_mut(shard)
                 && waiting.refused.is_none()
             {
                 shard.poisoned = true;
@@ -334,9 +372,10 @@ impl<D: Disk> Embedded<D> {
         self.log.append(|out| frame::put_epoch(out, shard, epoch));
         self.wait(Waiting {
             ticket: None,
-            shard,
+            shard: Some(shard),
             high: None,
             refused: None,
+            rows: Vec::new(),
         });
     }
 
@@ -359,6 +398,22 @@ impl<D: Disk> Embedded<D> {
                 .map_err(|why| damaged(at.segment, at.offset, Damage::Malformed(why)))?;
         }
         Ok(execution)
+    }
+
+    /// Rows that were durable before the store was opened must not be missing from a list: it waits until those that
+    /// may have been are durable again.
+    fn rows_are_known(&self) -> Result<(), StoreError> {
+        // What is carried over waits before anything else.
+        if self.waiting.front().is_some_and(|it| it.shard.is_none()) {
+            return Err(StoreError::NotYet);
+        }
+        Ok(())
+    }
+
+    /// The memo that a frame gives a run.
+    fn memo(&self, run: &RunKey, at: &Position) -> Result<Proto<Memo>, StoreError> {
+        let payload = self.payload(*at)?;
+        memo_in(run, &payload).map_err(|why| damaged(at.segment, at.offset, Damage::Malformed(why)))
     }
 
     /// Reads events that lie close together at once.
@@ -406,15 +461,16 @@ impl<D: Disk> Store for Embedded<D> {
         let ticket = Ticket(self.next_ticket);
         self.next_ticket += 1;
         let refused = self.refuse(&batch);
-        let high = match refused {
+        let (high, rows) = match refused {
             None => self.keep(&batch),
-            Some(_) => None,
+            Some(_) => (None, Vec::new()),
         };
         self.wait(Waiting {
             ticket: Some(ticket),
-            shard: batch.shard,
+            shard: Some(batch.shard),
             high,
             refused,
+            rows,
         });
         ticket
     }
@@ -460,11 +516,22 @@ impl<D: Disk> Store for Embedded<D> {
         }
         Ok(())
     }
+
+    fn list(&self, query: &Query) -> Result<Page, StoreError> {
+        self.rows_are_known()?;
+        self.rows.list(query, |run, at| self.memo(run, at))
+    }
+
+    fn count(&self, query: &Query, group_by: Option<GroupBy>) -> Result<Count, StoreError> {
+        self.rows_are_known()?;
+        Ok(self.rows.count(query, group_by))
+    }
 }
 
 /// Notes everything in a durable group.
 fn index_body(
     shards: &mut [ShardIndex],
+    rows: &mut Vec<RowChangeAt>,
     segment: u32,
     base: u64,
     body: &[u8],
@@ -479,14 +546,19 @@ fn index_body(
             length: length(raw.payload.len()),
             crc: raw.crc,
         };
-        index_frame(shards, at, raw.payload).map_err(malformed)?;
+        index_frame(shards, rows, at, raw.payload).map_err(malformed)?;
         end = raw.at + raw.payload.len();
     }
     Ok(())
 }
 
 /// Notes what a frame says.
-fn index_frame(shards: &mut [ShardIndex], at: Position, payload: &[u8]) -> Result<(), String> {
+fn index_frame(
+    shards: &mut [ShardIndex],
+    rows: &mut Vec<RowChangeAt>,
+    at: Position,
+    payload: &[u8],
+) -> Result<(), String> {
     let count = count(shards.len());
     let (id, epoch) = match &Frame::decode(payload)? {
         Frame::Epoch(shard, epoch) => (*shard, *epoch),
@@ -512,13 +584,44 @@ fn index_frame(shards: &mut [ShardIndex], at: Position, payload: &[u8]) -> Resul
             shard.execution(&key).add_frame(at);
             known = Some((entry.names, key, run));
         }
+        let (_, key, run) = known.as_ref().expect("it was just set");
         if entry.is_event {
-            let (_, key, run) = known.as_ref().expect("it was just set");
             let event = event_position(at.segment, at.offset + entry.at as u64, entry.record);
             shard.execution(key).add_event(run, event);
         }
+        if entry.is_row {
+            let change = row_change(entry.record)?;
+            rows.push(RowWrite::new(key, run, change, |_| Box::new(at)));
+        }
     }
     Ok(())
+}
+
+/// The last memo that a frame gives a run.
+fn memo_in(run: &RunKey, payload: &[u8]) -> Result<Proto<Memo>, String> {
+    let Frame::Batch(mut batch) = Frame::decode(payload)? else {
+        return Err("an epoch in the place of a batch".to_owned());
+    };
+    let mut found = None;
+    while let Some(entry) = batch.next_entry()? {
+        let names = entry.names;
+        if entry.is_row && names.is_of(&run.execution) && names.is_run(&run.run_id) {
+            found = match row_change(entry.record)? {
+                RowChange::Started(row) => row.memo,
+                RowChange::Changed(update) => update.memo.or(found),
+                RowChange::Removed => found,
+            };
+        }
+    }
+    found.ok_or_else(|| format!("no memo of run {} is here", run.run_id))
+}
+
+fn row_change(record: &[u8]) -> Result<RowChange, String> {
+    match postcard::from_bytes(record) {
+        Ok(Record::Row(change)) => Ok(*change),
+        Ok(_) => Err("another record in the place of a row".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 fn event_position(segment: u32, offset: u64, bytes: &[u8]) -> Position {

@@ -159,7 +159,7 @@ proptest! {
     #[test]
     fn any_bytes_as_a_body(bytes in vec(any::<u8>(), 0..300)) {
         let mut shards = vec![ShardIndex::default()];
-        let result = index_body(&mut shards, 3, 560, &bytes);
+        let result = index_body(&mut shards, &mut Vec::new(), 3, 560, &bytes);
         prop_assert_eq!(result.is_ok(), frames(&bytes).count() == 0);
     }
 

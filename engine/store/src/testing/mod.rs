@@ -4,6 +4,7 @@
 mod cuts;
 mod faulty;
 mod model;
+pub(crate) mod rows;
 mod workload;
 
 pub use cuts::{CutFailure, Cuts, power_cuts};

@@ -12,6 +12,7 @@ use steadfast_core::{
     policy::ParentClosePolicy,
     record::{Created, OutboxPut},
     request::StickyRequest,
+    visibility::RowChange,
     workflow_task::{TaskType, WorkflowTask},
 };
 use steadfast_proto::temporal::api::{
@@ -40,6 +41,7 @@ struct Tip {
     run_number: u64,
     next_event: i64,
     open: bool,
+    has_row: bool,
 }
 
 impl Workload {
@@ -121,8 +123,12 @@ impl Workload {
                 run_number,
                 next_event: 1,
                 open: true,
+                has_row: false,
             };
             self.runs.insert(entry.key.clone(), tip);
+        } else if let Record::Row(change) = &entry.record {
+            let tip = self.runs.get_mut(&entry.key).expect("it was created");
+            tip.has_row = !matches!(**change, RowChange::Removed);
         } else if let Record::Event(bytes) = &entry.record {
             let tip = self.runs.get_mut(&entry.key).expect("it was created");
             tip.next_event += 1;
@@ -143,7 +149,12 @@ fn run_id(key: &ExecutionKey, number: u64) -> RunId {
 fn open_record(rng: &mut Rng, tip: &Tip, time: Timestamp) -> Record {
     let id = tip.next_event;
     let scheduled = EventId(rng.below(8).cast_signed() + 1);
-    match rng.below(16) {
+    match rng.below(20) {
+        16..=19 if tip.has_row => Record::Row(Box::new(super::rows::change(rng))),
+        16..=19 => {
+            let row = super::rows::row(rng, time);
+            Record::Row(Box::new(RowChange::Started(Box::new(row))))
+        }
         0 => event(id, time, completed()),
         1..=7 => event(id, time, signaled(rng)),
         8 => Record::WorkflowTask(rng.one_in(2).then(|| Box::new(task(scheduled, time)))),
@@ -223,6 +234,7 @@ fn task(scheduled: EventId, time: Timestamp) -> WorkflowTask {
         sticky: None,
         schedule_to_start: Duration::ZERO,
         started: None,
+        stamp: 0,
     }
 }
 

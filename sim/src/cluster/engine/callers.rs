@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, rc::Rc};
 
-use steadfast_core::{ReplyTo, ShardId};
+use steadfast_core::{ExecutionKey, ReplyTo, ShardId};
 
 use crate::{
     cluster::wire::{CallId, Rpc},
@@ -17,6 +17,8 @@ pub(super) struct Caller {
     pub(super) rpc: Rc<Rpc>,
     /// The shard that has the request; `None` if matching has it.
     pub(super) shard: Option<ShardId>,
+    /// The execution that it is about, if a shard has the request.
+    pub(super) key: Option<ExecutionKey>,
 }
 
 /// All who wait. The numbers that machines know them by also say at which engine, and in which life of it, so that a
@@ -56,14 +58,14 @@ impl Callers {
     pub(super) fn wait(&mut self, peer: Peer, call: CallId, rpc: Rc<Rpc>) -> ReplyTo {
         let to = ReplyTo(self.home | self.next);
         self.next += 1;
-        let shard = None;
         self.waiting.insert(
             to,
             Caller {
                 peer,
                 call,
                 rpc,
-                shard,
+                shard: None,
+                key: None,
             },
         );
         to
@@ -75,10 +77,18 @@ impl Callers {
     }
 
     /// The request went to a shard.
-    pub(super) fn belongs_to(&mut self, to: ReplyTo, shard: ShardId) {
+    pub(super) fn belongs_to(&mut self, to: ReplyTo, shard: ShardId, key: &ExecutionKey) {
         if let Some(caller) = self.waiting.get_mut(&to) {
             caller.shard = Some(shard);
+            caller.key = Some(key.clone());
         }
+    }
+
+    /// The shard and the execution of one who waits for an update: its machine knows what to say when the wait ends.
+    pub(super) fn awaits_update(&self, to: ReplyTo) -> Option<(ShardId, ExecutionKey)> {
+        let caller = self.waiting.get(&to)?;
+        caller.rpc.is_update().then_some(())?;
+        Some((caller.shard?, caller.key.clone()?))
     }
 
     /// The place of the engine that has this caller, if it is another one.

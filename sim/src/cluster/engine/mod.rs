@@ -16,7 +16,13 @@ mod machines;
 mod shards;
 mod translate;
 
-use std::{cell::RefCell, collections::VecDeque, fmt, rc::Rc, time::Duration};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, VecDeque},
+    fmt,
+    rc::Rc,
+    time::Duration,
+};
 
 use steadfast_core::{
     Effect, Input, InputEvent, Monotonic, Now, Rejection, Reply, ReplyTo, ShardId, Timestamp,
@@ -44,6 +50,34 @@ pub use self::disk::Syncs;
 /// A store that may outlive its process.
 pub type SharedStore = Rc<RefCell<dyn Store>>;
 
+/// The stores of engine processes that live, by node; clones share it.
+#[derive(Clone, Default)]
+pub struct Stores(Rc<RefCell<BTreeMap<NodeId, SharedStore>>>);
+
+impl Stores {
+    fn opened(&self, node: NodeId, store: &SharedStore) {
+        self.0.borrow_mut().insert(node, Rc::clone(store));
+    }
+
+    /// Each store once: engines whose store is in memory share one.
+    #[must_use]
+    pub fn all(&self) -> Vec<SharedStore> {
+        let mut all: Vec<SharedStore> = Vec::new();
+        for store in self.0.borrow().values() {
+            if !all.iter().any(|known| Rc::ptr_eq(known, store)) {
+                all.push(Rc::clone(store));
+            }
+        }
+        all
+    }
+}
+
+impl fmt::Debug for Stores {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Stores")
+    }
+}
+
 /// How an engine is made, now and after each of its deaths.
 #[derive(Clone)]
 pub struct EngineConfig {
@@ -61,6 +95,8 @@ pub struct EngineConfig {
     pub start: Timestamp,
     /// A bug that is planted between the machines and the world.
     pub bug: Option<Bug>,
+    /// The store of every engine process that lives, by its node: for the harness, when the run is over.
+    pub stores: Stores,
 }
 
 impl fmt::Debug for EngineConfig {
@@ -146,7 +182,7 @@ impl EngineNode {
             self.abandon(ctx, to, shard);
         }
         let reply_to = self.callers.wait(from, call, Rc::clone(&rpc));
-        if matches!(&*rpc, Rpc::History(body) if body.wait_new_event) {
+        if matches!(&*rpc, Rpc::History(body) if body.wait_new_event) || rpc.is_update() {
             let token = self.callers.hold(reply_to);
             ctx.set_timer(held, HOLDS | token);
         }
@@ -155,11 +191,18 @@ impl EngineNode {
         }
         match translate::parse(reply_to, held, Rc::unwrap_or_clone(rpc)) {
             Ok(translate::Inbound::Shard(request)) => {
-                let shard = request.key().shard(self.config.topology.borrow().shards);
-                self.callers.belongs_to(reply_to, shard);
+                let key = request.key();
+                let shard = key.shard(self.config.topology.borrow().shards);
+                self.callers.belongs_to(reply_to, shard, key);
                 self.step(ctx, shard, InputEvent::Request(reply_to, request));
             }
             Ok(translate::Inbound::Matching(input)) => self.step_matching(ctx, input),
+            Ok(translate::Inbound::List(list)) => {
+                let answer = translate::list(list, &*self.store.borrow());
+                if let Some(caller) = self.callers.answer(reply_to) {
+                    ctx.reply(caller.peer, Wire::Answer(caller.call, Rc::new(answer)));
+                }
+            }
             Err(rejection) => self.reply(ctx, reply_to, Err(rejection)),
         }
     }
@@ -379,11 +422,15 @@ impl EngineNode {
         }
     }
 
-    /// A wait for history has lasted for as long as it may: it ends with nothing.
+    /// A wait has lasted for as long as it may. One for history ends with nothing, one for an update with what the
+    /// machine says.
     fn hold_ended(&mut self, ctx: &mut Ctx<'_, Wire>, token: u64) {
         let Some(to) = self.callers.release(token & !TAGS) else {
             return;
         };
+        if let Some((shard, key)) = self.callers.awaits_update(to) {
+            return self.step(ctx, shard, InputEvent::WaitEnded(to, key));
+        }
         if let Some(caller) = self.callers.answer(to) {
             let answer = Ok(translate::nothing_yet(&caller.rpc));
             ctx.reply(caller.peer, Wire::Answer(caller.call, Rc::new(answer)));

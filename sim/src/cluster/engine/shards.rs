@@ -52,6 +52,7 @@ impl EngineNode {
             let shards = self.config.topology.borrow().shards;
             self.store = open_embedded(disk, shards)?;
         }
+        self.config.stores.opened(ctx.node(), &self.store);
         Ok(())
     }
 

@@ -6,17 +6,18 @@ use std::time::Duration;
 use bytes::Bytes;
 use steadfast_core::{
     EventId, Rejection, Reply, ReplyTo, Request, RunKey,
-    effect::{EventRange, WorkflowTaskReply},
-    ids::RequestId,
+    effect::{EventRange, UpdateOutcome, WorkflowTaskReply},
+    ids::{RequestId, UpdateId},
     matching::MatchingInput,
     parse, render,
     schedule::{ScheduleReply, conflict_token},
+    visibility::{self, ListRequest, SearchAttributeTypes},
 };
 use steadfast_proto::temporal::api::{
     history::v1::HistoryEvent,
     workflowservice::v1::{self as service, PollWorkflowTaskQueueResponse},
 };
-use steadfast_store::Store;
+use steadfast_store::{Query, Store};
 
 use crate::cluster::wire::{Answer, Rpc};
 
@@ -25,6 +26,7 @@ use crate::cluster::wire::{Answer, Rpc};
 pub(super) enum Inbound {
     Shard(Request),
     Matching(MatchingInput),
+    List(ListRequest),
 }
 
 /// Events in one page. temporal: `limit.historyMaxPageSize`.
@@ -44,8 +46,17 @@ pub(super) fn parse(reply_to: ReplyTo, held: Duration, rpc: Rpc) -> Result<Inbou
         Rpc::CompleteQueryTask(body) => {
             return Ok(Inbound::Matching(parse::query_completed(body, reply_to)?));
         }
+        Rpc::List(body) => {
+            let list = visibility::request::list(&body, &SearchAttributeTypes::default())?;
+            return Ok(Inbound::List(list));
+        }
         Rpc::Start(body) => parse::start(body, fresh(reply_to))?,
         Rpc::SignalWithStart(body) => parse::signal_with_start(body, fresh(reply_to))?,
+        Rpc::Update(body) => parse::update(body, fresh_update(reply_to))?,
+        Rpc::PollUpdate(body) => parse::poll_update(body)?,
+        Rpc::UpdateWithStart(body) => {
+            parse::multi_operation(body, fresh(reply_to), fresh_update(reply_to))?
+        }
         Rpc::Signal(body) => parse::signal(body)?,
         Rpc::Cancel(body) => parse::cancel(body)?,
         Rpc::Terminate(body) => parse::terminate(body)?,
@@ -72,6 +83,11 @@ fn fresh(reply_to: ReplyTo) -> RequestId {
     RequestId::new(format!("request-{:x}", reply_to.0))
 }
 
+/// An update's id for those who bring none.
+fn fresh_update(reply_to: ReplyTo) -> UpdateId {
+    UpdateId::new(format!("update-{:x}", reply_to.0))
+}
+
 /// What a caller at another engine must have asked to be told this.
 pub(super) fn relayed(reply: &Result<Reply, Rejection>) -> Rpc {
     match reply {
@@ -92,7 +108,7 @@ pub(super) fn render(
             Rpc::SignalWithStart(_) => {
                 Answer::SignalWithStart(render::signal_with_started(&started))
             }
-            _ => Answer::Start(render::started(&started)),
+            _ => Answer::Start(render::started(&started, None)),
         }),
         Reply::Done => Ok(done(rpc)),
         Reply::WorkflowTask(task) => Ok(Answer::PollWorkflowTask(workflow_task(*task, store)?)),
@@ -124,6 +140,25 @@ pub(super) fn render(
         )),
         Reply::Query(answer) => Ok(Answer::Query(render::query_answer(answer))),
         Reply::QueryRejected(status) => Ok(Answer::Query(render::query_rejected(status))),
+        Reply::Update(reply) => {
+            let event = match reply.outcome {
+                UpdateOutcome::InHistory(event) => {
+                    let range = EventRange {
+                        first: event,
+                        last: event,
+                    };
+                    page(&reply.run, range, store)?.0.pop()
+                }
+                UpdateOutcome::None | UpdateOutcome::Failed(_) => None,
+            };
+            Ok(match rpc {
+                Rpc::PollUpdate(_) => Answer::PollUpdate(render::update_poll(*reply, event)),
+                Rpc::UpdateWithStart(_) => {
+                    Answer::UpdateWithStart(render::update_with_start(*reply, event))
+                }
+                _ => Answer::Update(render::update(*reply, event)),
+            })
+        }
         Reply::Describe(answer) => Ok(Answer::Describe(*answer)),
         Reply::Namespaces(_) | Reply::Time(_) => {
             unreachable!("nobody in the simulator asks for them")
@@ -145,7 +180,42 @@ pub(super) fn render(
             let waits = matches!(rpc, Rpc::History(body) if body.wait_new_event);
             Ok(Answer::History(render::history(reply, events, waits)))
         }
+        Reply::NexusTask(_)
+        | Reply::ActivityOutcome(..)
+        | Reply::DescribeActivity(_)
+        | Reply::Endpoints(..) => {
+            unreachable!("nobody in the simulation asks for it")
+        }
     }
+}
+
+/// Rows that a store looks at before somebody else has his turn.
+const LOOKED_AT: usize = 1_000;
+
+/// A page of rows. What was written before the last crash is not listed until it is known to be durable.
+pub(super) fn list(request: ListRequest, store: &dyn Store) -> Result<Answer, Rejection> {
+    let mut rows = Vec::new();
+    let mut query = Query {
+        namespace: request.namespace,
+        filter: request.filter,
+        after: request.after,
+        limit: request.page_size,
+        budget: LOOKED_AT,
+    };
+    loop {
+        let page = store
+            .list(&query)
+            .map_err(|error| Rejection::Unavailable(error.to_string()))?;
+        rows.extend(page.rows);
+        query.limit = request.page_size.saturating_sub(rows.len());
+        query.after = page.next;
+        if query.limit == 0 || query.after.is_none() {
+            break;
+        }
+    }
+    let types = SearchAttributeTypes::default();
+    let answer = visibility::answer::listed(rows, query.after.as_ref(), &types);
+    Ok(Answer::List(answer))
 }
 
 /// The answer to a wait for history that ends for nothing: ask again from here.

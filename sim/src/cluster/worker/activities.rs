@@ -3,7 +3,7 @@
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration};
 
 use bytes::Bytes;
-use steadfast_core::Rejection;
+use steadfast_core::{Rejection, Timestamp};
 use steadfast_proto::temporal::api::{
     common::v1::Payloads,
     workflowservice::v1::{
@@ -13,12 +13,12 @@ use steadfast_proto::temporal::api::{
     },
 };
 
-use super::{About, HEARTBEATS, LIMITS, SERVICES, TASKS, WorkerNode};
+use super::{About, FOREIGN, HEARTBEATS, LIMITS, SERVICES, TASKS, WorkerNode};
 use crate::{
     cluster::{
         activity::{
-            ActivityContext, ActivityError, ActivityInfo, ActivityResult, Cancellation, Desk, Slot,
-            Wish,
+            ActivityContext, ActivityError, ActivityInfo, ActivityResult, Cancellation, Desk, Kept,
+            Slot, Wish,
         },
         wire::{Answer, CallId, OpenCalls, Rpc, ServiceError, Wire},
     },
@@ -39,14 +39,30 @@ pub(super) struct Activities {
     running: BTreeMap<Slot, Running>,
     next: u64,
     calls: OpenCalls<ServiceWait>,
+    kept: Kept,
 }
 
 #[derive(Debug)]
 struct Running {
     task: TaskId,
+    cancellation: Rc<RefCell<Cancellation>>,
+    owner: Owner,
+}
+
+/// On whose behalf an activity runs, and whom its end matters to.
+#[derive(Debug)]
+pub(super) enum Owner {
+    /// The engine's.
+    Engine(Box<Reporting>),
+    /// A workflow task's that waits here: the local activity of this number.
+    Workflow(u64),
+}
+
+/// What the engine hears of an activity.
+#[derive(Debug)]
+pub(super) struct Reporting {
     token: Bytes,
     workflow_id: String,
-    cancellation: Rc<RefCell<Cancellation>>,
     throttle: Duration,
     /// The newest heartbeat that was not passed on.
     unsent: Option<Option<Payloads>>,
@@ -73,12 +89,29 @@ impl Activities {
             running: BTreeMap::new(),
             next: 1,
             calls: OpenCalls::new(incarnation),
+            kept: Kept::default(),
         }
     }
 
-    /// How many are running.
+    /// How many are running for the engine.
     pub(super) fn running(&self) -> usize {
-        self.running.len()
+        let engines = |running: &&Running| matches!(running.owner, Owner::Engine(_));
+        self.running.values().filter(engines).count()
+    }
+
+    /// Asks the code to stop.
+    pub(super) fn cancel(&self, slot: Slot) {
+        if let Some(running) = self.running.get(&slot) {
+            running.cancellation.borrow_mut().cancel();
+        }
+    }
+
+    /// What the engine hears of an activity, if it is the engine's and has not ended.
+    fn reporting(&mut self, slot: Slot) -> Option<&mut Reporting> {
+        match &mut self.running.get_mut(&slot)?.owner {
+            Owner::Engine(reporting) => Some(reporting),
+            Owner::Workflow(_) => None,
+        }
     }
 }
 
@@ -88,19 +121,11 @@ impl WorkerNode {
         &mut self,
         ctx: &mut Ctx<'_, Wire>,
         task: PollActivityTaskQueueResponse,
+        task_queue: String,
     ) {
         if task.task_token.is_empty() {
             return;
         }
-        let Activities {
-            tasks,
-            desk,
-            running,
-            next,
-            ..
-        } = &mut self.activities;
-        let slot = Slot(*next);
-        *next += 1;
         let execution = task.workflow_execution.unwrap_or_default();
         let info = ActivityInfo {
             attempt: u32::try_from(task.attempt).unwrap_or(1),
@@ -111,51 +136,88 @@ impl WorkerNode {
             start_to_close: duration(task.start_to_close_timeout.as_ref()),
             heartbeat_timeout: duration(task.heartbeat_timeout.as_ref()),
             heartbeat_details: task.heartbeat_details,
+            is_local: false,
+            task_token: task.task_token.clone(),
+            namespace: task.workflow_namespace,
+            workflow_type: task.workflow_type.unwrap_or_default().name,
+            task_queue,
+            schedule_to_close: duration(task.schedule_to_close_timeout.as_ref()),
+            scheduled: timestamp(task.scheduled_time.as_ref()),
+            attempt_scheduled: timestamp(task.current_attempt_scheduled_time.as_ref()),
+            started: timestamp(task.started_time.as_ref()),
         };
-        let cancellation = Rc::new(RefCell::new(Cancellation::default()));
         let (limit, throttle) = (info.start_to_close, throttle(info.heartbeat_timeout));
+        let reporting = Box::new(Reporting {
+            token: task.task_token,
+            workflow_id: execution.workflow_id,
+            throttle,
+            unsent: None,
+            latest: None,
+            quiet: None,
+            limit: None,
+        });
+        let input = task.input.unwrap_or_default();
+        let slot = self.launch(ctx, info, input, Owner::Engine(reporting));
+        let zombie = self
+            .config
+            .weather
+            .strikes(ctx.chance(), ClusterFault::Zombie, ctx.node());
+        if !limit.is_zero()
+            && !zombie
+            && let Some(reporting) = self.activities.reporting(slot)
+        {
+            reporting.limit = Some(ctx.set_timer(limit, LIMITS | slot.0));
+        }
+        self.run_activities(ctx);
+    }
+
+    /// Makes the code's future; it runs when activities run next.
+    pub(super) fn launch(
+        &mut self,
+        ctx: &Ctx<'_, Wire>,
+        info: ActivityInfo,
+        input: Payloads,
+        owner: Owner,
+    ) -> Slot {
+        let Activities {
+            tasks,
+            desk,
+            running,
+            next,
+            kept,
+            ..
+        } = &mut self.activities;
+        let slot = Slot(*next);
+        *next += 1;
+        let cancellation = Rc::new(RefCell::new(Cancellation::default()));
         let context = ActivityContext {
             slot,
             info: Rc::new(info),
             desk: Rc::clone(desk),
             time: tasks.handle(),
             cancellation: Rc::clone(&cancellation),
+            bell: ctx.bell(FOREIGN),
+            kept: Rc::clone(kept),
         };
-        let code = self
-            .config
-            .activities
-            .get(&context.info.activity_type)
-            .cloned();
-        let input = task.input.unwrap_or_default();
+        let code = self.config.activities.get(&context.info.activity_type);
+        let code = code.cloned();
         let out = Rc::clone(desk);
-        let task_id = tasks.spawn(async move {
+        let task = tasks.spawn(async move {
             let result = match code {
                 Some(code) => code(context, input).await,
                 None => Err(unknown(&context)),
             };
             out.borrow_mut().push_back(Wish::Done { slot, result });
         });
-        let zombie = self
-            .config
-            .weather
-            .strikes(ctx.chance(), ClusterFault::Zombie, ctx.node());
-        let limited = !limit.is_zero() && !zombie;
-        let limit = limited.then(|| ctx.set_timer(limit, LIMITS | slot.0));
         running.insert(
             slot,
             Running {
-                task: task_id,
-                token: task.task_token,
-                workflow_id: execution.workflow_id,
+                task,
                 cancellation,
-                throttle,
-                unsent: None,
-                latest: None,
-                quiet: None,
-                limit,
+                owner,
             },
         );
-        self.run_activities(ctx);
+        slot
     }
 
     /// Lets every activity go on that can, and does what they wish.
@@ -213,28 +275,29 @@ impl WorkerNode {
 
     /// An activity is alive: pass it on, unless the engine has just heard so.
     fn heartbeat(&mut self, ctx: &mut Ctx<'_, Wire>, slot: Slot, details: Option<Payloads>) {
-        let Some(running) = self.activities.running.get_mut(&slot) else {
+        let Some(reporting) = self.activities.reporting(slot) else {
             return;
         };
-        running.latest.clone_from(&details);
-        running.unsent = Some(details);
-        if running.quiet.is_none() {
+        reporting.latest.clone_from(&details);
+        reporting.unsent = Some(details);
+        if reporting.quiet.is_none() {
             self.pass_on(ctx, slot);
         }
     }
 
     fn pass_on(&mut self, ctx: &mut Ctx<'_, Wire>, slot: Slot) {
-        let Some(running) = self.activities.running.get_mut(&slot) else {
+        let Some(reporting) = self.activities.reporting(slot) else {
             return;
         };
-        let Some(details) = running.unsent.take() else {
+        let Some(details) = reporting.unsent.take() else {
             return;
         };
-        running.quiet = Some(ctx.set_timer(running.throttle, HEARTBEATS | slot.0));
+        reporting.quiet = Some(ctx.set_timer(reporting.throttle, HEARTBEATS | slot.0));
+        let (task_token, workflow_id) = (reporting.token.clone(), reporting.workflow_id.clone());
         let topology = self.config.topology.borrow();
-        let to = topology.engine_of(&running.workflow_id);
+        let to = topology.engine_of(&workflow_id);
         let rpc = Rpc::Heartbeat(RecordActivityTaskHeartbeatRequest {
-            task_token: running.token.clone(),
+            task_token,
             details,
             identity: self.identity.clone(),
             namespace: topology.namespace.clone(),
@@ -247,8 +310,8 @@ impl WorkerNode {
     /// The engine may hear of the activity again.
     pub(super) fn heartbeat_due(&mut self, ctx: &mut Ctx<'_, Wire>, token: u64) {
         let slot = Slot(token & !super::TAGS);
-        if let Some(running) = self.activities.running.get_mut(&slot) {
-            running.quiet = None;
+        if let Some(reporting) = self.activities.reporting(slot) {
+            reporting.quiet = None;
             self.pass_on(ctx, slot);
         }
     }
@@ -261,10 +324,8 @@ impl WorkerNode {
             Err(_) => true,
             Ok(_) => false,
         };
-        if let Some(running) = self.activities.running.get(&slot)
-            && stop
-        {
-            running.cancellation.borrow_mut().cancel();
+        if stop {
+            self.activities.cancel(slot);
         }
     }
 
@@ -272,12 +333,20 @@ impl WorkerNode {
         let Some(running) = self.activities.running.remove(&slot) else {
             return;
         };
-        for timer in [running.quiet, running.limit].into_iter().flatten() {
+        match running.owner {
+            Owner::Engine(reporting) => self.report(ctx, *reporting, result),
+            Owner::Workflow(number) => self.local_ended(ctx, number, slot, result),
+        }
+    }
+
+    /// Tells the engine how an activity has ended.
+    fn report(&mut self, ctx: &mut Ctx<'_, Wire>, reporting: Reporting, result: ActivityResult) {
+        for timer in [reporting.quiet, reporting.limit].into_iter().flatten() {
             ctx.cancel_timer(timer);
         }
         let topology = self.config.topology.borrow();
-        let to = topology.engine_of(&running.workflow_id);
-        let (task_token, identity) = (running.token, self.identity.clone());
+        let to = topology.engine_of(&reporting.workflow_id);
+        let (task_token, identity) = (reporting.token, self.identity.clone());
         let namespace = topology.namespace.clone();
         drop(topology);
         let rpc = match result {
@@ -288,9 +357,10 @@ impl WorkerNode {
                 namespace,
                 ..RespondActivityTaskCompletedRequest::default()
             }),
-            Err(ActivityError::Cancelled) => {
+            Err(error) if error.cancellation().is_some() => {
                 Rpc::CancelActivity(RespondActivityTaskCanceledRequest {
                     task_token,
+                    details: error.cancellation().flatten(),
                     identity,
                     namespace,
                     ..RespondActivityTaskCanceledRequest::default()
@@ -301,7 +371,7 @@ impl WorkerNode {
                 failure: Some(error.to_failure()),
                 identity,
                 namespace,
-                last_heartbeat_details: running.latest,
+                last_heartbeat_details: reporting.latest,
                 ..RespondActivityTaskFailedRequest::default()
             }),
         };
@@ -311,9 +381,11 @@ impl WorkerNode {
     /// An attempt has taken as long as it may: the engine has given it up, so does the worker.
     pub(super) fn limit_reached(&mut self, ctx: &mut Ctx<'_, Wire>, token: u64) {
         let slot = Slot(token & !super::TAGS);
-        if let Some(running) = self.activities.running.remove(&slot) {
-            self.activities.tasks.abort(running.task);
-            if let Some(timer) = running.quiet {
+        if let Some(Running { task, owner, .. }) = self.activities.running.remove(&slot) {
+            self.activities.tasks.abort(task);
+            if let Owner::Engine(reporting) = owner
+                && let Some(timer) = reporting.quiet
+            {
                 ctx.cancel_timer(timer);
             }
         }
@@ -381,6 +453,10 @@ fn throttle(heartbeat_timeout: Duration) -> Duration {
         return DEFAULT_THROTTLE;
     }
     heartbeat_timeout.saturating_mul(4) / 5
+}
+
+fn timestamp(time: Option<&prost_types::Timestamp>) -> Timestamp {
+    time.map(Timestamp::from_proto).unwrap_or_default()
 }
 
 fn duration(value: Option<&prost_types::Duration>) -> Duration {

@@ -52,6 +52,13 @@ impl Cache {
         }
     }
 
+    /// The engine has dropped the task that this run has just answered: it goes back to the one before.
+    pub(super) fn rewind(&mut self, id: &RunId, started: i64) {
+        if let Some(kept) = self.runs.get_mut(id) {
+            kept.run.task_dropped(started);
+        }
+    }
+
     /// Forgets a run.
     pub(super) fn remove(&mut self, id: &RunId) {
         self.runs.remove(id);

@@ -5,6 +5,7 @@
 
 mod activities;
 mod cache;
+mod locals;
 mod tasks;
 
 use std::{
@@ -14,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use steadfast_core::Rejection;
+use steadfast_core::{Rejection, Timestamp};
 use steadfast_proto::temporal::api::{
     enums::v1::TaskQueueKind,
     taskqueue::v1::TaskQueue,
@@ -22,7 +23,7 @@ use steadfast_proto::temporal::api::{
 };
 use steadfast_replay::Registry;
 
-use self::{activities::Activities, cache::Cache};
+use self::{activities::Activities, cache::Cache, locals::Locals};
 use super::{
     activity::Desk,
     caller::Caller,
@@ -61,6 +62,8 @@ pub struct WorkerConfig {
     pub activity_slots: usize,
     /// Workflow instances that it keeps; 0 switches sticky execution off.
     pub cache: usize,
+    /// What a wall clock shows at the beginning of the world, if it does not lie.
+    pub start: Timestamp,
     /// Its name.
     pub name: String,
 }
@@ -120,6 +123,11 @@ const TASKS: u64 = 2 << 32;
 const SERVICES: u64 = 3 << 32;
 const HEARTBEATS: u64 = 4 << 32;
 const LIMITS: u64 = 5 << 32;
+const LOCAL_TASK: u64 = 6 << 32;
+const LOCAL_RETRY: u64 = 7 << 32;
+const LOCAL_LIMIT: u64 = 8 << 32;
+const LOCAL_EXPIRES: u64 = 9 << 32;
+const FOREIGN: u64 = 10 << 32;
 const TAGS: u64 = !0xffff_ffff;
 
 /// A worker process.
@@ -131,6 +139,7 @@ pub struct WorkerNode {
     caller: Caller<About>,
     cache: Cache,
     activities: Activities,
+    locals: Locals,
     polls: Vec<Standing>,
     /// Workflow tasks that wait for history.
     fetching: usize,
@@ -155,6 +164,7 @@ impl WorkerNode {
             caller: Caller::new(me.generation, CALLS),
             cache: Cache::new(config.cache),
             activities: Activities::new(me.generation, Desk::default()),
+            locals: Locals::default(),
             polls,
             fetching: 0,
             config,
@@ -164,7 +174,7 @@ impl WorkerNode {
     /// Sends every poll that is not out and for which there is room.
     fn poll(&mut self, ctx: &mut Ctx<'_, Wire>) {
         let activity_room = self.config.activity_slots > self.activities.running();
-        let workflow_room = self.config.workflow_slots > self.fetching;
+        let workflow_room = self.config.workflow_slots > self.fetching + self.locals.tasks();
         for place in 0..self.polls.len() {
             let Standing { poll, out, held } = self.polls[place];
             let room = match poll {
@@ -210,6 +220,13 @@ impl WorkerNode {
         }
     }
 
+    /// The queue that a poll is about.
+    fn queue_of(&self, place: usize) -> String {
+        let (Poll::Workflow(queue) | Poll::Sticky(queue) | Poll::Activity(queue)) =
+            self.polls[place].poll;
+        self.config.task_queues[queue].clone()
+    }
+
     /// The queue that only this process polls.
     fn sticky_queue(&self, normal: &str) -> TaskQueue {
         TaskQueue {
@@ -238,21 +255,27 @@ impl WorkerNode {
                 self.polls[place].answered(&answer, self.config.weather.is_stormy());
                 match answer {
                     Ok(Answer::PollWorkflowTask(task)) => self.workflow_task(ctx, task),
-                    Ok(Answer::PollActivityTask(task)) => self.start_activity(ctx, task),
+                    Ok(Answer::PollActivityTask(task)) => {
+                        let queue = self.queue_of(place);
+                        self.start_activity(ctx, task, queue);
+                    }
                     _ => {}
                 }
             }
             (About::Fetch(fetch), answer) => self.fetched(ctx, *fetch, answer),
-            (About::Completion(_), Ok(Answer::CompleteWorkflowTask(next))) => {
+            (About::Completion(run), Ok(Answer::CompleteWorkflowTask(next))) => {
+                if next.reset_history_event_id > 0 {
+                    self.cache.rewind(&run, next.reset_history_event_id);
+                }
                 if let Some(task) = next.workflow_task {
                     self.workflow_task(ctx, task);
                 }
                 for task in next.activity_tasks {
-                    self.start_activity(ctx, task);
+                    self.start_activity(ctx, task, String::new());
                 }
             }
             // The engine did not take it: what is cached has gone further than the history.
-            (About::Completion(run), _) => self.cache.remove(&run),
+            (About::Completion(run), _) => self.completion_refused(ctx, &run),
             (About::Heartbeat(slot), answer) => self.heartbeat_answered(slot, &answer),
             (About::Report | About::Ended, _) => {}
         }
@@ -312,7 +335,7 @@ impl Process<Wire> for WorkerNode {
     }
 
     fn on_timer(&mut self, ctx: &mut Ctx<'_, Wire>, token: u64) {
-        if self.caller.on_timer(ctx, token) {
+        if self.caller.on_timer(ctx, token) || self.local_timer(ctx, token) {
             return;
         }
         match token & TAGS {
@@ -320,6 +343,10 @@ impl Process<Wire> for WorkerNode {
             SERVICES => self.service_timed_out(ctx, token),
             HEARTBEATS => self.heartbeat_due(ctx, token),
             LIMITS => self.limit_reached(ctx, token),
+            FOREIGN => {
+                self.run_activities(ctx);
+                self.poll(ctx);
+            }
             _ => {}
         }
     }

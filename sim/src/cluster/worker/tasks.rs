@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use steadfast_core::{ExecutionKey, Rejection, RunKey};
 use steadfast_proto::temporal::api::{
-    enums::v1::{QueryResultType, WorkflowTaskFailedCause},
+    enums::v1::QueryResultType,
     failure::v1::Failure,
     history::v1::HistoryEvent,
     query::v1::{WorkflowQuery, WorkflowQueryResult},
@@ -12,19 +12,23 @@ use steadfast_proto::temporal::api::{
     workflowservice::v1::{
         GetWorkflowExecutionHistoryRequest, PollWorkflowTaskQueueResponse,
         RespondQueryTaskCompletedRequest, RespondWorkflowTaskCompletedRequest,
-        RespondWorkflowTaskFailedRequest,
+        RespondWorkflowTaskFailedRequest, respond_workflow_task_completed_request::Capabilities,
     },
 };
 use steadfast_replay::{CachedRun, Completion, RunInit, Task, TaskOutcome};
 
-use super::{About, WorkerNode, cache::RunId};
+use super::{
+    About, WorkerNode,
+    cache::RunId,
+    locals::{InHand, Work},
+};
 use crate::{
     cluster::{
         client::query_id,
         observe::Observation,
         wire::{Answer, Rpc, Wire},
     },
-    kernel::Ctx,
+    kernel::{Ctx, Time},
     scenario::ClusterFault,
 };
 
@@ -35,6 +39,8 @@ pub(super) struct Fetch {
     events: Vec<HistoryEvent>,
     /// Whether the task came without the beginning of the history, which is being fetched now.
     whole: bool,
+    /// When the task came, by the node's monotonic clock.
+    since: Time,
 }
 
 /// How long a task may wait in a worker's own queue. temporal: sdk-core's default.
@@ -57,6 +63,7 @@ impl WorkerNode {
             task,
             events,
             whole,
+            since: ctx.monotonic(),
         };
         if pages {
             self.fetch(ctx, fetch);
@@ -109,6 +116,7 @@ impl WorkerNode {
             task,
             mut events,
             whole,
+            since,
         } = fetch;
         if task.started_event_id > 0 {
             // History that was fetched may have gone on since the task was started.
@@ -117,66 +125,113 @@ impl WorkerNode {
         let execution = task.workflow_execution.clone().unwrap_or_default();
         let id = (execution.workflow_id, execution.run_id);
         let chance = ctx.chance().clone();
-        if self
-            .config
-            .weather
-            .strikes(&chance, ClusterFault::CacheEviction, ctx.node())
-        {
+        let weather = &self.config.weather;
+        if weather.strikes(&chance, ClusterFault::CacheEviction, ctx.node()) {
             self.cache.remove(&id);
+            self.forget_locals(ctx, &id);
         }
-        let Some(mut run) = self.cached(&id, &task) else {
+        let Some(mut work) = self.begin(ctx, &id, &task, &events) else {
             return;
         };
-        let outcome = run.task(Task {
+        let settled = work.is_settled();
+        let outcome = work.run.task(Task {
             events: &events,
             previous_started_event_id: task.previous_started_event_id,
             started_event_id: task.started_event_id,
             attempt: task.attempt,
             queries: queries(&task),
             query: task.query.clone(),
-            messages: Vec::new(),
+            messages: task.messages.clone(),
         });
+        if matches!(outcome, TaskOutcome::NeedsFullHistory) {
+            self.abandon(ctx, work);
+            if !whole {
+                let fetch = Fetch {
+                    task,
+                    events: Vec::new(),
+                    whole: true,
+                    since,
+                };
+                self.fetch(ctx, fetch);
+            }
+            // Else the history has a gap: the engine will time the task out and send all of it.
+            return;
+        }
+        if task.query.is_none() && settled {
+            self.see_decision(ctx, &id, &task, &work.run, &outcome);
+        }
+        self.worked(ctx, &id, work, InHand { task, since }, outcome);
+        self.go_on(ctx, &id);
+    }
+
+    /// The run that a task is for: from among those that wait for it, from the cache, or a new one.
+    fn begin(
+        &mut self,
+        ctx: &mut Ctx<'_, Wire>,
+        id: &RunId,
+        task: &PollWorkflowTaskQueueResponse,
+        events: &[HistoryEvent],
+    ) -> Option<Work> {
+        if self.locals.holds(id) && task.query.is_none() {
+            let starts_over = events.first().is_some_and(|first| first.event_id == 1);
+            if !starts_over && let Some(work) = self.locals.take(id) {
+                return Some(work);
+            }
+            // The engine has given up what this worker still has of the run.
+            self.forget_locals(ctx, id);
+        }
+        self.cached(id, task).map(Work::new)
+    }
+
+    /// Does what the code has come to.
+    pub(super) fn worked(
+        &mut self,
+        ctx: &mut Ctx<'_, Wire>,
+        id: &RunId,
+        work: Work,
+        in_hand: InHand,
+        outcome: TaskOutcome,
+    ) {
         match outcome {
             TaskOutcome::Completed(completion) => {
-                self.completed(ctx, id, task, run, completion);
+                self.completed(ctx, id, in_hand.task, work, completion);
+            }
+            TaskOutcome::LocalActivities(calls) => {
+                self.hold(ctx, id.clone(), work, in_hand);
+                self.carry_out(ctx, id, calls);
             }
             TaskOutcome::Failed {
                 cause,
                 failure,
                 nondeterminism,
             } => {
+                let task = in_hand.task;
                 if let Some(what) = nondeterminism
                     && self.build == self.config.last_build
                 {
-                    self.see_nondeterminism(ctx, &id, &what.to_string());
+                    self.see_nondeterminism(ctx, id, &what.to_string());
                 }
                 if let Some(query) = &task.query {
                     let result = failed_query(&failure.message);
-                    self.answer_query(ctx, &id, &task, query, result, run.last_event_id());
+                    let upto = work.run.last_event_id();
+                    self.answer_query(ctx, id, &task, query, result, upto);
                 } else if task.attempt <= 1 {
-                    self.fail_task(ctx, &id, &task, cause.into(), *failure);
+                    self.fail_task(ctx, id, &task, cause.into(), *failure);
                 }
                 // A further attempt is left to time out, so that a broken build does not spin.
+                self.abandon(ctx, work);
             }
-            TaskOutcome::NeedsFullHistory if !whole => {
-                let fetch = Fetch {
-                    task,
-                    events: Vec::new(),
-                    whole: true,
-                };
-                self.fetch(ctx, fetch);
+            TaskOutcome::NeedsFullHistory => {
+                self.abandon(ctx, work);
             }
-            TaskOutcome::LocalActivities(_) => {
-                let what = "local activities are not simulated";
-                let cause = WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure;
-                let failure = Failure {
-                    message: what.to_owned(),
-                    ..Failure::default()
-                };
-                self.fail_task(ctx, &id, &task, cause.into(), failure);
-            }
-            // The history has a gap: the engine will time the task out and send all of it.
-            TaskOutcome::NeedsFullHistory => {}
+        }
+    }
+
+    /// The engine did not take a completion: what this worker has of the run has gone further than the history.
+    pub(super) fn completion_refused(&mut self, ctx: &mut Ctx<'_, Wire>, id: &RunId) {
+        self.cache.remove(id);
+        if self.locals.is_between_tasks(id) {
+            self.forget_locals(ctx, id);
         }
     }
 
@@ -207,28 +262,20 @@ impl WorkerNode {
     fn completed(
         &mut self,
         ctx: &mut Ctx<'_, Wire>,
-        id: RunId,
+        id: &RunId,
         task: PollWorkflowTaskQueueResponse,
-        run: Box<CachedRun>,
+        work: Work,
         completion: Completion,
     ) {
-        let upto = run.last_event_id();
+        let upto = work.run.last_event_id();
         if let (Some(query), Some(result)) = (&task.query, completion.query) {
-            self.answer_query(ctx, &id, &task, query, result, upto);
-            self.cache.keep(id, run);
+            self.answer_query(ctx, id, &task, query, result, upto);
+            if !self.locals.holds(id) {
+                self.cache.keep(id.clone(), work.run);
+            }
             return;
         }
-        let key = self.run_key(&id);
-        let at = ctx.true_time();
-        self.config.watch.see(
-            at,
-            &Observation::TaskDone {
-                run: &key,
-                started: task.started_event_id,
-                digest: run.digest(),
-                build: self.build,
-            },
-        );
+        let key = self.run_key(id);
         for query in task.queries.values() {
             self.see_query(ctx, &key, query, upto);
         }
@@ -248,17 +295,53 @@ impl WorkerNode {
         let rpc = Rpc::CompleteWorkflowTask(RespondWorkflowTaskCompletedRequest {
             task_token: task.task_token,
             commands: completion.commands,
+            messages: completion.messages,
+            capabilities: Some(Capabilities {
+                discard_speculative_workflow_task_with_events: true,
+            }),
             identity: self.identity.clone(),
             sticky_attributes: sticky,
             return_new_workflow_task: true,
+            force_create_new_workflow_task: completion.force_create_new_workflow_task,
             query_results: completion.query_results,
             namespace: topology.namespace.clone(),
             sdk_metadata: completion.sdk_metadata,
             ..RespondWorkflowTaskCompletedRequest::default()
         });
         drop(topology);
-        self.cache.keep(id.clone(), run);
-        self.caller.call(ctx, to, rpc, About::Completion(id));
+        self.hold_between_tasks(id.clone(), work);
+        self.carry_out(ctx, id, completion.local_activities);
+        if !completion.force_create_new_workflow_task
+            && let Some(work) = self.locals.take(id)
+        {
+            let run = self.abandon(ctx, work);
+            self.cache.keep(id.clone(), run);
+        }
+        self.caller
+            .call(ctx, to, rpc, About::Completion(id.clone()));
+    }
+
+    /// Tells the checkers what the code has decided from this history alone. What it decides while local activities are
+    /// under way, and after they have ended, shows when a later task, or the whole history, is replayed with their
+    /// markers.
+    fn see_decision(
+        &self,
+        ctx: &Ctx<'_, Wire>,
+        id: &RunId,
+        task: &PollWorkflowTaskQueueResponse,
+        run: &CachedRun,
+        outcome: &TaskOutcome,
+    ) {
+        if let TaskOutcome::Completed(_) | TaskOutcome::LocalActivities(_) = outcome {
+            let seen = Observation::TaskDone {
+                run: &self.run_key(id),
+                started: task.started_event_id,
+                digest: run.digest(),
+                build: self.build,
+                messages: &task.messages,
+            };
+            self.config.watch.see(ctx.true_time(), &seen);
+        }
     }
 
     fn fail_task(

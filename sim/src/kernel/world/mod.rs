@@ -8,9 +8,10 @@ use std::collections::VecDeque;
 use std::fmt;
 
 use crate::kernel::chance::Chance;
-use crate::kernel::clock::NodeClock;
+use crate::kernel::clock::{Face, NodeClock};
 use crate::kernel::core::{Act, Core, Event, Node, Queued, message_line};
 use crate::kernel::faults::{CLOCK_JUMP, ClassSet, FaultClass, FaultPlan, Strikes};
+use crate::kernel::foreign::{ForeignClock, Rung};
 use crate::kernel::net::{Envelope, Net, Verdict};
 use crate::kernel::process::{Ctx, Message, NodeId, Peer, Process, describe};
 use crate::kernel::queue::Queue;
@@ -135,6 +136,7 @@ pub struct World<M: Message> {
     core: Core<M>,
     hosts: Vec<Host<M>>,
     network: Sampler,
+    foreign: Option<Box<dyn ForeignClock>>,
 }
 
 impl<M: Message> World<M> {
@@ -160,11 +162,13 @@ impl<M: Message> World<M> {
             clogged: Vec::new(),
             intercept: None,
             strikes: Strikes::default(),
+            rung: Rung::default(),
         };
         Self {
             core,
             hosts: Vec::new(),
             network: Sampler::default(),
+            foreign: None,
         }
     }
 
@@ -213,6 +217,11 @@ impl<M: Message> World<M> {
         self.core.intercept = Some(Box::new(interceptor));
     }
 
+    /// Lets a clock of foreign code go along.
+    pub fn follow(&mut self, clock: Box<dyn ForeignClock>) {
+        self.foreign = Some(clock);
+    }
+
     /// Does something to the world at a time, as an event of its own.
     pub fn at(&mut self, time: Time, label: &'static str, call: impl FnOnce(&mut Self) + 'static) {
         self.core.act(time, Act::Call(label, Box::new(call)));
@@ -226,6 +235,7 @@ impl<M: Message> World<M> {
     /// Runs one event if one is due by `limit`.
     pub fn step_by(&mut self, limit: Time) -> Option<Stepped> {
         loop {
+            self.let_foreign_clock_go(limit);
             let (time, queued) = self.core.queue.pop(limit)?;
             self.core.now = time;
             self.core.chance.set_time(time);
@@ -252,6 +262,28 @@ impl<M: Message> World<M> {
     /// Runs until nothing is left to happen.
     pub fn run(&mut self) {
         self.run_until(Time::MAX);
+    }
+
+    /// Time is about to move: to the next event or to the limit, unless a foreign timer wakes somebody before.
+    #[inline]
+    fn let_foreign_clock_go(&mut self, limit: Time) {
+        let Some(clock) = &mut self.foreign else {
+            return;
+        };
+        let next = self.core.queue.next_time().unwrap_or(limit).min(limit);
+        if next <= self.core.now || next == Time::MAX {
+            return;
+        }
+        let reached = clock.advance(next);
+        let rung = self.core.rung.take();
+        if rung.is_empty() {
+            return;
+        }
+        self.core.now = reached.max(self.core.now);
+        for (peer, token) in rung {
+            let reading = self.core.monotonic(peer.node);
+            self.core.set_timer(peer, Face::Monotonic, reading, token);
+        }
     }
 
     fn handle(&mut self, queued: Queued<M>) -> Ran {

@@ -334,10 +334,11 @@ impl Checker<'_> {
 }
 
 fn ordered(a: &Type, b: &Type) -> bool {
-    match (a, b) {
-        (Type::Any, _) | (_, Type::Any) => true,
-        (Type::Int | Type::Double, Type::Int | Type::Double) => true,
-        (Type::String, Type::String) => true,
-        _ => false,
-    }
+    matches!(
+        (a, b),
+        (Type::Any, _)
+            | (_, Type::Any)
+            | (Type::Int | Type::Double, Type::Int | Type::Double)
+            | (Type::String, Type::String)
+    )
 }

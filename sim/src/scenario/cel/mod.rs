@@ -19,6 +19,10 @@ use super::ClusterFault;
 use super::view::{FaultsView, View};
 use crate::kernel::FaultClass;
 
+/// Signs of operators, fields and brackets in one expression. Parser and evaluator call themselves for each of them, so
+/// that a hostile file could exhaust the stack.
+const MOST_SIGNS: usize = 256;
+
 /// A checked expression that is true or false.
 #[derive(Clone)]
 pub struct Condition {
@@ -43,6 +47,9 @@ impl Condition {
     /// # Errors
     /// With everything that is wrong with it.
     pub fn new(source: &str) -> Result<Self, Vec<CelMistake>> {
+        if let Some(mistake) = too_deep(source) {
+            return Err(vec![mistake]);
+        }
         let program = Program::compile(source).map_err(|errors| syntax(source, &errors))?;
         let mistakes = check::check(&program, source);
         if !mistakes.is_empty() {
@@ -223,6 +230,16 @@ fn shown(value: &Value) -> String {
         Some((cut, _)) => format!("{}…", &text[..cut]),
         None => text,
     }
+}
+
+fn too_deep(source: &str) -> Option<CelMistake> {
+    let mut signs = source.match_indices(|c: char| "!%&()*+-./<=>?[]|".contains(c));
+    let (start, sign) = signs.nth(MOST_SIGNS)?;
+    Some(CelMistake {
+        message: format!("the expression is too long: it has more than {MOST_SIGNS} operators"),
+        help: Some("make several expectations of it".to_owned()),
+        span: start..start + sign.len(),
+    })
 }
 
 fn syntax(source: &str, errors: &cel::ParseErrors) -> Vec<CelMistake> {

@@ -213,3 +213,18 @@ fn the_documented_fields_are_the_real_ones() {
         );
     }
 }
+
+#[test]
+fn an_expression_that_would_exhaust_the_stack_is_refused() {
+    for hostile in [
+        format!("runs{} == 1", "[0]".repeat(50_000)),
+        format!("1{} == 1", " + 1".repeat(50_000)),
+        format!("{}true", "!".repeat(50_000)),
+        format!("{}true{}", "(".repeat(50_000), ")".repeat(50_000)),
+    ] {
+        let found = Condition::new(&hostile).expect_err("it is too long");
+        assert!(found[0].message.contains("more than 256"), "{found:?}");
+    }
+    let sum = format!("1{} == 251", " + 1".repeat(250));
+    assert_eq!(value(&sum), Ok(true));
+}

@@ -9,8 +9,8 @@ pub(super) enum Known {
     Double,
     String,
     Any,
-    List(&'static Known),
-    Map(&'static Known),
+    List(&'static Self),
+    Map(&'static Self),
     Object(&'static Shape),
 }
 
