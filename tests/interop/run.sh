@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Everything that needs Temporal's own software: the histories that it records, and small programs
-# with its SDKs in three languages, each running the same cases (cases.txt) against a server.
+# with its SDKs in four languages, each running the same cases (cases.txt) against a server.
 #
-#   tests/interop/run.sh [histories|python|typescript|go]…
+#   tests/interop/run.sh [histories|python|typescript|go|java]…
 #
 # STEADFAST_INTEROP_SERVER=steadfast (the default) or real: whose server the programs run against.
 # `real` is Temporal's development server (and its time-skipping test server): it proves the programs.
@@ -19,7 +19,7 @@ cargo_target=${CARGO_TARGET_DIR:-$root/target}
 target=$cargo_target/interop
 logs=$target/logs
 server=${STEADFAST_INTEROP_SERVER:-steadfast}
-languages=(python typescript go)
+languages=(python typescript go java)
 mkdir -p "$logs"
 
 say() { echo "interop: $*" >&2; }

@@ -613,42 +613,38 @@ impl HistoryState {
 }
 
 /// Whether such an event stands first in its transaction: what a workflow task decides stands behind its completion.
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "the other events follow one of these"
-)]
 fn begins_transaction(attributes: &Attributes) -> bool {
     use Attributes as A;
-    match attributes {
+    matches!(
+        attributes,
         A::WorkflowExecutionTimedOutEventAttributes(_)
-        | A::WorkflowExecutionStartedEventAttributes(_)
-        | A::WorkflowExecutionTerminatedEventAttributes(_)
-        | A::WorkflowExecutionSignaledEventAttributes(_)
-        | A::WorkflowExecutionCancelRequestedEventAttributes(_)
-        | A::WorkflowExecutionOptionsUpdatedEventAttributes(_)
-        | A::WorkflowTaskStartedEventAttributes(_)
-        | A::WorkflowTaskCompletedEventAttributes(_)
-        | A::WorkflowTaskFailedEventAttributes(_)
-        | A::WorkflowTaskTimedOutEventAttributes(_)
-        | A::ActivityTaskStartedEventAttributes(_)
-        | A::ActivityTaskCompletedEventAttributes(_)
-        | A::ActivityTaskFailedEventAttributes(_)
-        | A::ActivityTaskTimedOutEventAttributes(_)
-        | A::ActivityTaskCanceledEventAttributes(_)
-        | A::TimerFiredEventAttributes(_)
-        | A::StartChildWorkflowExecutionFailedEventAttributes(_)
-        | A::ChildWorkflowExecutionStartedEventAttributes(_)
-        | A::ChildWorkflowExecutionCompletedEventAttributes(_)
-        | A::ChildWorkflowExecutionFailedEventAttributes(_)
-        | A::ChildWorkflowExecutionCanceledEventAttributes(_)
-        | A::ChildWorkflowExecutionTimedOutEventAttributes(_)
-        | A::ChildWorkflowExecutionTerminatedEventAttributes(_)
-        | A::SignalExternalWorkflowExecutionFailedEventAttributes(_)
-        | A::ExternalWorkflowExecutionSignaledEventAttributes(_)
-        | A::RequestCancelExternalWorkflowExecutionFailedEventAttributes(_)
-        | A::ExternalWorkflowExecutionCancelRequestedEventAttributes(_) => true,
-        _ => false,
-    }
+            | A::WorkflowExecutionStartedEventAttributes(_)
+            | A::WorkflowExecutionTerminatedEventAttributes(_)
+            | A::WorkflowExecutionSignaledEventAttributes(_)
+            | A::WorkflowExecutionCancelRequestedEventAttributes(_)
+            | A::WorkflowExecutionOptionsUpdatedEventAttributes(_)
+            | A::WorkflowTaskStartedEventAttributes(_)
+            | A::WorkflowTaskCompletedEventAttributes(_)
+            | A::WorkflowTaskFailedEventAttributes(_)
+            | A::WorkflowTaskTimedOutEventAttributes(_)
+            | A::ActivityTaskStartedEventAttributes(_)
+            | A::ActivityTaskCompletedEventAttributes(_)
+            | A::ActivityTaskFailedEventAttributes(_)
+            | A::ActivityTaskTimedOutEventAttributes(_)
+            | A::ActivityTaskCanceledEventAttributes(_)
+            | A::TimerFiredEventAttributes(_)
+            | A::StartChildWorkflowExecutionFailedEventAttributes(_)
+            | A::ChildWorkflowExecutionStartedEventAttributes(_)
+            | A::ChildWorkflowExecutionCompletedEventAttributes(_)
+            | A::ChildWorkflowExecutionFailedEventAttributes(_)
+            | A::ChildWorkflowExecutionCanceledEventAttributes(_)
+            | A::ChildWorkflowExecutionTimedOutEventAttributes(_)
+            | A::ChildWorkflowExecutionTerminatedEventAttributes(_)
+            | A::SignalExternalWorkflowExecutionFailedEventAttributes(_)
+            | A::ExternalWorkflowExecutionSignaledEventAttributes(_)
+            | A::RequestCancelExternalWorkflowExecutionFailedEventAttributes(_)
+            | A::ExternalWorkflowExecutionCancelRequestedEventAttributes(_)
+    )
 }
 
 /// A null or empty-list payload removes a key.

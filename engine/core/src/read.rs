@@ -125,7 +125,6 @@ pub fn describe(
             request_id_infos: BTreeMap::new(),
             ..WorkflowExecutionExtendedInfo::default()
         }),
-        ..DescribeWorkflowExecutionResponse::default()
     }
 }
 

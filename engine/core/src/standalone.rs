@@ -145,6 +145,10 @@ impl Step<'_> {
 }
 
 impl Tx<'_> {
+    #[expect(
+        clippy::unwrap_in_result,
+        reason = "what is expected here no caller can bring about"
+    )]
     fn begin_standalone(
         &mut self,
         request: StandaloneStart,
@@ -217,6 +221,10 @@ impl Tx<'_> {
         Reply::ActivityOutcome(self.run.run_id.clone(), outcome(&self.run).map(Box::new))
     }
 
+    #[expect(
+        clippy::unwrap_in_result,
+        reason = "what is expected here no caller can bring about"
+    )]
     fn cancel_standalone(
         &mut self,
         reason: String,

@@ -123,10 +123,6 @@ struct RowDirt {
 }
 
 impl RowDirt {
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "the other events change no row"
-    )]
     fn note(&mut self, event: &HistoryEvent) {
         use Attributes as A;
         match event.attributes {

@@ -91,7 +91,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
     let addresses = listeners.iter().filter_map(|l| l.local_addr().ok());
     let addresses = addresses.collect();
     let skips = matches!(config.time, TimeMode::Skipping { .. });
-    let (engine, inbox) = Engine::new(skips);
+    let (engine, inbox) = Engine::new(skips).map_err(engine::EngineError::from)?;
     let ended = engine::spawn(&config, engine.clone(), inbox)?;
     let cluster_id = prepare(&config, &engine).await?;
     let frontend = Frontend {

@@ -3,7 +3,6 @@
 
 pub mod ambient;
 mod careless;
-mod hasty;
 
 use steadfast_sim::{
     cluster::ActivityContext,
@@ -11,7 +10,7 @@ use steadfast_sim::{
     suite::{Plant, Sabotage, Suite},
 };
 
-use self::{ambient::AmbientOrder, careless::Careless, hasty::HastyTransfer};
+use self::{ambient::AmbientOrder, careless::Careless};
 use crate::{services::payment, workflows::activities::Undo};
 
 /// Registers every planted bug: those of the engine, and those of suites.
@@ -45,7 +44,7 @@ struct SuiteBug {
     plant: fn(&mut Suite),
 }
 
-const SUITE_BUGS: [SuiteBug; 7] = [
+const SUITE_BUGS: [SuiteBug; 6] = [
     SuiteBug {
         name: "compensation-skipped",
         description: "The refund says that it is done, and does nothing.",
@@ -87,13 +86,6 @@ const SUITE_BUGS: [SuiteBug; 7] = [
         caught_by: "replay-equivalence",
         scenario: "order_fulfillment",
         plant: read_ambient_state,
-    },
-    SuiteBug {
-        name: "compensation-by-local-activity",
-        description: "Steps are taken back by local activities, before it is on record that the transfer has failed.",
-        caught_by: "saga",
-        scenario: "instant_transfer",
-        plant: compensate_locally,
     },
 ];
 
@@ -148,13 +140,6 @@ fn make_money(suite: &mut Suite) {
 fn read_ambient_state(suite: &mut Suite) {
     let broken = Suite::new().workflows(|registry| {
         registry.register::<AmbientOrder>();
-    });
-    suite.replace(broken);
-}
-
-fn compensate_locally(suite: &mut Suite) {
-    let broken = Suite::new().workflows(|registry| {
-        registry.register::<HastyTransfer>();
     });
     suite.replace(broken);
 }

@@ -32,7 +32,7 @@ pub(crate) use facts::closes;
 pub use facts::{ActivityFacts, Facts, RunFacts, UpdateFacts};
 pub use saga::{Closing, Judge, Outcome, Pair, SagaRules};
 pub use tally::{Tally, Violation};
-pub use visibility::question;
+pub(crate) use visibility::question;
 
 use self::{
     acknowledged::Acknowledged,

@@ -29,15 +29,15 @@ pub(crate) struct ReplayEquivalence {
 
 /// A workflow task that a worker has answered.
 #[derive(Clone, Copy, Debug)]
-pub struct TaskDone<'a> {
+pub(crate) struct TaskDone<'a> {
     /// Its started event.
-    pub started: i64,
+    pub(crate) started: i64,
     /// The digest of all commands of the run so far.
-    pub digest: u64,
+    pub(crate) digest: u64,
     /// The code that the worker runs.
-    pub build: usize,
+    pub(crate) build: usize,
     /// The updates that came with it.
-    pub messages: &'a [Message],
+    pub(crate) messages: &'a [Message],
 }
 
 impl ReplayEquivalence {

@@ -32,9 +32,9 @@ use crate::{
 
 /// See the module documentation.
 #[derive(Debug)]
-pub struct Updates {
+pub(crate) struct Updates {
     /// Its count and findings.
-    pub tally: Tally,
+    pub(crate) tally: Tally,
     shard_count: u32,
     told: BTreeMap<(RunKey, String), Told>,
 }
@@ -49,7 +49,7 @@ struct Told {
 impl Updates {
     /// For a cluster with so many shards.
     #[must_use]
-    pub fn new(shard_count: u32) -> Self {
+    pub(crate) fn new(shard_count: u32) -> Self {
         Self {
             tally: Tally::new("updates"),
             shard_count,
@@ -58,7 +58,7 @@ impl Updates {
     }
 
     /// A caller has got a positive answer.
-    pub fn acknowledged(&mut self, at: Time, facts: &Facts, rpc: &Rpc, answer: &Answer) {
+    pub(crate) fn acknowledged(&mut self, at: Time, facts: &Facts, rpc: &Rpc, answer: &Answer) {
         match (rpc, answer) {
             (Rpc::Update(body), Answer::Update(answer)) => {
                 self.learn(at, facts, &body.namespace, answer);
@@ -122,7 +122,7 @@ impl Updates {
     }
 
     /// The engine lets an answer go: it agrees with what is durable.
-    pub fn replied(
+    pub(crate) fn replied(
         &mut self,
         at: Time,
         facts: &Facts,
@@ -177,7 +177,7 @@ impl Updates {
     }
 
     /// A new owner of the shard has loaded what the store has.
-    pub fn recovered(
+    pub(crate) fn recovered(
         &mut self,
         at: Time,
         shard: ShardId,
@@ -201,7 +201,7 @@ impl Updates {
     }
 
     /// The run is over.
-    pub fn finish(&mut self, at: Time, facts: &Facts) {
+    pub(crate) fn finish(&mut self, at: Time, facts: &Facts) {
         for (run, known) in &facts.runs {
             for (id, update) in &known.updates {
                 let once = update.times.0 == 1 && update.times.1 <= 1;

@@ -21,9 +21,9 @@ use crate::{
 
 /// See the module documentation.
 #[derive(Debug)]
-pub struct Visibility {
+pub(crate) struct Visibility {
     /// Its count and findings.
-    pub tally: Tally,
+    pub(crate) tally: Tally,
 }
 
 impl Default for Visibility {
@@ -36,7 +36,7 @@ impl Default for Visibility {
 
 /// What a client asks for once it knows that a run exists, and how it is.
 #[must_use]
-pub fn question(workflow_id: &str, run_id: &str, status: Option<Status>) -> String {
+pub(crate) fn question(workflow_id: &str, run_id: &str, status: Option<Status>) -> String {
     let known = status.map_or_else(String::new, |status| {
         format!(" AND ExecutionStatus = '{}'", status.as_str_name())
     });
@@ -48,7 +48,7 @@ pub fn question(workflow_id: &str, run_id: &str, status: Option<Status>) -> Stri
 
 impl Visibility {
     /// A client that asked for a run that it knew of has its answer.
-    pub fn acknowledged(&mut self, at: Time, facts: &Facts, rpc: &Rpc, answer: &Answer) {
+    pub(crate) fn acknowledged(&mut self, at: Time, facts: &Facts, rpc: &Rpc, answer: &Answer) {
         let (Rpc::List(asked), Answer::List(answer)) = (rpc, answer) else {
             return;
         };
@@ -84,7 +84,7 @@ impl Visibility {
     }
 
     /// The run is over: `rows` are those of all stores.
-    pub fn finish(&mut self, at: Time, facts: &Facts, namespace: &str, rows: &[Listed]) {
+    pub(crate) fn finish(&mut self, at: Time, facts: &Facts, namespace: &str, rows: &[Listed]) {
         let mut found: BTreeMap<RunKey, &Listed> = BTreeMap::new();
         for row in rows {
             let run = RunKey {

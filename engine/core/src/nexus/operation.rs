@@ -138,7 +138,7 @@ impl Tx<'_> {
             Some((request_id, _)) if *request_id != claim.request_id => return None,
             Some(_) => {}
             None => {
-                let call = state.call_mut(ask).expect("just looked");
+                let call = state.call_mut(ask)?;
                 call.asked = Some((claim.request_id.clone(), self.now));
                 self.record(Record::Nexus(scheduled, Some(state.clone())));
             }
@@ -190,7 +190,12 @@ impl Tx<'_> {
                     "an operation token has 1 to {MAX_OPERATION_TOKEN} bytes"
                 )))
             }
-            outcome => {
+            outcome @ (NexusOutcome::Completed(..)
+            | NexusOutcome::Started(..)
+            | NexusOutcome::Failed(..)
+            | NexusOutcome::Canceled(..)
+            | NexusOutcome::HandlerError(..)
+            | NexusOutcome::CancelTaken) => {
                 self.nexus_outcome(scheduled, ask, outcome);
                 Ok(Reply::Done)
             }

@@ -1,5 +1,9 @@
 //! What a list filter means: its names, types and values, checked against the attributes of a namespace.
 // temporal: common/persistence/visibility/store/query/converter.go: what is refused, and in which words.
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "what is not named is refused alike"
+)]
 
 use std::fmt;
 

@@ -54,8 +54,4 @@ impl Callers {
         let here = waiting.filter(|(_, caller)| caller.place == place);
         here.map(|(to, _)| *to).collect()
     }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
-    }
 }

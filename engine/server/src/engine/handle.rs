@@ -129,17 +129,19 @@ impl Drop for Waiting<'_> {
 }
 
 impl Engine {
-    pub(crate) fn new(any_namespace: bool) -> (Self, Receiver<Post>) {
+    /// Callers are counted from a number by chance: request ids are made of these numbers, and must differ from those
+    /// of the server's earlier lives, which are durable.
+    pub(crate) fn new(any_namespace: bool) -> Result<(Self, Receiver<Post>), getrandom::Error> {
         let (posts, inbox) = mpsc::channel();
         let shared = Shared {
-            next: AtomicU64::new(1),
+            next: AtomicU64::new(getrandom::u64()? >> 1),
             waiting: AtomicUsize::new(0),
             registry: RwLock::default(),
             endpoints: RwLock::default(),
             any_namespace,
         };
         let shared = Arc::new(shared);
-        (Self { posts, shared }, inbox)
+        Ok((Self { posts, shared }, inbox))
     }
 
     /// A number by which the machines know one who waits.

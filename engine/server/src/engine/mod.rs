@@ -12,5 +12,5 @@ mod shards;
 mod time;
 
 pub(crate) use handle::{Answer, Ask, ClockAsk, Engine, Post};
-pub use host::EngineError;
+pub(crate) use host::EngineError;
 pub(crate) use host::{Ended, spawn};

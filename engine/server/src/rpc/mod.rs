@@ -14,6 +14,7 @@
 //! | `namespaces` | those who look after namespaces and their search attributes |
 //! | `system` | everybody who connects |
 //! | `clock` | tests that skip time |
+#![expect(clippy::unused_async, reason = "the table awaits every call alike")]
 
 mod activities;
 mod clients;
@@ -108,7 +109,7 @@ impl Frontend {
     }
 }
 
-/// A request id for those who bring none. It need only differ from all others of this server's life.
+/// A request id for those who bring none: no other caller has this number, in this life of the server or another.
 fn fresh(to: ReplyTo) -> RequestId {
     RequestId::new(format!("request-{:x}", to.0))
 }

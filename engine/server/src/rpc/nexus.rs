@@ -161,7 +161,7 @@ fn page(endpoints: &Endpoints, name: &str, after: &str, size: usize) -> (Vec<End
         .collect();
     let more = wanted
         .next()
-        .and(page.last())
+        .and_then(|_| page.last())
         .map(|last| last.id.clone())
         .unwrap_or_default();
     (page, more)

@@ -195,7 +195,7 @@ async fn a_query_reaches_an_idle_worker_and_its_failure_the_caller() {
             (Err(refused), Err(code)) => {
                 assert_eq!(refused.code(), code);
                 assert_eq!(refused.message(), "no such query");
-                let _: QueryFailedFailure = detail(&refused);
+                detail::<QueryFailedFailure>(&refused);
             }
             (answer, expected) => panic!("{answer:?} is not {expected:?}"),
         }

@@ -79,7 +79,7 @@ async fn a_request_that_is_too_long_is_refused_in_known_words() {
     let mut request = start_request("w");
     // Noise, so that compression does not help.
     let noise: String = (0_u64..5 << 20)
-        .map(|i| char::from(b'a' + u8::try_from((i * i ^ i >> 7) % 26).unwrap()))
+        .map(|i| char::from(b'a' + u8::try_from(((i * i) ^ (i >> 7)) % 26).unwrap()))
         .collect();
     request.input = Some(payloads(&noise));
     let refused = client

@@ -108,7 +108,7 @@ async fn what_was_started_is_listed_and_stays_listed() {
     let mut client = Client::to(&second).await;
     assert_eq!(
         found(&mut client, "ExecutionStatus = 'Completed'").await,
-        [closed.clone()]
+        std::slice::from_ref(&closed)
     );
     assert_eq!(
         found(&mut client, "ExecutionStatus = 'Running'")

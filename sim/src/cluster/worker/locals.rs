@@ -20,7 +20,7 @@ use std::{
 
 use steadfast_core::{
     Timestamp, parse,
-    policy::{RetryDecision, RetryPolicy, RetryQuestion},
+    policy::{RetryDecision, RetryQuestion},
     time::{duration_from_proto, duration_to_proto},
 };
 use steadfast_proto::temporal::api::{
@@ -526,9 +526,7 @@ fn pause(call: &LocalActivity, attempt: u32, outcome: &LocalActivityOutcome) -> 
     };
     let policy = call.retry_policy.as_ref().map(parse::retry_policy);
     // A policy that makes no sense is the default. temporal: sdk-core retry_logic.rs.
-    let policy = policy
-        .and_then(Result::ok)
-        .unwrap_or_else(RetryPolicy::default);
+    let policy = policy.and_then(Result::ok).unwrap_or_default();
     let question = RetryQuestion {
         attempt,
         failure: Some(failure),

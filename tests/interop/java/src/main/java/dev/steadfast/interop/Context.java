@@ -52,17 +52,11 @@ final class Context {
     seeds = new Seeds.ActivitiesImpl(client);
   }
 
-  /** A connection of its own; patient, for machines that are busy with other things. */
+  /** A connection of its own, made at the first call; patient, for machines that are busy with other things. */
   private WorkflowServiceStubs connect() {
     Duration patience = Duration.ofSeconds(60);
-    return WorkflowServiceStubs.newConnectedServiceStubs(
-        WorkflowServiceStubsOptions.newBuilder()
-            .setTarget(address)
-            .setSystemInfoTimeout(patience)
-            .setHealthCheckAttemptTimeout(patience)
-            .setHealthCheckTimeout(patience)
-            .build(),
-        patience);
+    return WorkflowServiceStubs.newServiceStubs(
+        WorkflowServiceStubsOptions.newBuilder().setTarget(address).setSystemInfoTimeout(patience).build());
   }
 
   WorkflowClient client(String namespace) {
