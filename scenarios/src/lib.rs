@@ -86,6 +86,7 @@ fn scenarios(suite: Suite) -> Suite {
         "batch_fulfillment.toml",
         "money_transfer.toml",
         "instant_transfer.toml",
+        "standing_order.toml",
         "long_poller.toml",
         "shopping_cart.toml",
         "patched_rollout.toml",

@@ -38,8 +38,9 @@ use crate::{
     message::{ChildOutcome, OutboxWork},
     parse::{retry_policy, retry_policy_to_proto},
     policy::{ParentClosePolicy, RetryDecision, RetryQuestion},
-    record::{Created, Proto},
+    record::{Created, Proto, Record},
     request::StartRequest,
+    schedule::{Last, ScheduledBy},
     time::{Timestamp, duration_to_proto},
     tx::{Trimmings, Tx},
 };
@@ -68,6 +69,16 @@ pub(crate) struct Parent {
     pub(crate) policy: ParentClosePolicy,
 }
 
+/// Where a chain comes from.
+pub(crate) enum Origin {
+    /// A client asked for it.
+    Client,
+    /// Another workflow.
+    Parent(Parent),
+    /// A schedule, and what the run is told of the last one.
+    Schedule(ScheduledBy, Last),
+}
+
 /// The run that goes on.
 struct Successor {
     run_id: RunId,
@@ -94,6 +105,7 @@ impl Tx<'_> {
             Some(successor) => self.begin_successor(successor),
             None => {
                 self.call_back(&outcome);
+                self.tell_schedule(&outcome);
                 self.tell_parent(&start, outcome);
             }
         }
@@ -339,24 +351,32 @@ impl Tx<'_> {
             request_id: RequestId::new(self.ids.uuid()),
             awaits_parent: false,
         };
+        let scheduled = self.run.scheduled.clone();
         self.switch_to(Run::new(next.run_id, created));
+        if let Some(by) = scheduled {
+            self.record(Record::Scheduled(by));
+        }
         self.write(next.start);
         self.wants_task = true;
     }
 
     /// Begins the first run of a chain.
-    pub(crate) fn begin_chain(
-        &mut self,
-        request: &StartRequest,
-        run_id: RunId,
-        parent: Option<Parent>,
-    ) {
+    pub(crate) fn begin_chain(&mut self, request: &StartRequest, run_id: RunId, origin: Origin) {
+        let (parent, schedule) = match origin {
+            Origin::Client => (None, None),
+            Origin::Parent(parent) => (Some(parent), None),
+            Origin::Schedule(by, last) => (None, Some((by, last))),
+        };
         let created = Created {
             request_id: request.request_id.clone(),
             awaits_parent: parent.is_some(),
         };
         self.switch_to(Run::new(run_id, created));
-        self.write_start(request, parent.as_ref());
+        let last = schedule.map(|(by, last)| {
+            self.record(Record::Scheduled(Box::new(by)));
+            last
+        });
+        self.write_start(request, parent.as_ref(), last);
         self.wants_task = true;
         if let Some(Parent {
             run,
@@ -378,8 +398,17 @@ impl Tx<'_> {
     }
 
     /// Writes the first event of a chain.
-    pub(crate) fn write_start(&mut self, request: &StartRequest, parent: Option<&Parent>) {
-        let attributes = self.start_attributes(request, parent);
+    pub(crate) fn write_start(
+        &mut self,
+        request: &StartRequest,
+        parent: Option<&Parent>,
+        last: Option<Last>,
+    ) {
+        let mut attributes = self.start_attributes(request, parent);
+        if let Some(last) = last {
+            attributes.last_completion_result = last.result.map(|result| result.0);
+            attributes.continued_failure = last.failure.map(|failure| failure.0);
+        }
         let trimmings = Trimmings {
             user_metadata: request.user_metadata.as_ref().map(|m| m.0.clone()),
             links: request.links.iter().map(|link| link.0.clone()).collect(),

@@ -34,7 +34,8 @@ impl Schedule {
         let invalid = || format!("invalid CronSchedule \"{text}\"");
         let (zone, fields) = split_zone(text).ok_or_else(invalid)?;
         if let Some(every) = fields.strip_prefix("@every ") {
-            let every = go_duration(every.trim()).filter(|d| *d >= Duration::from_secs(1));
+            let every =
+                go_duration(every.trim(), Days::Refused).filter(|d| *d >= Duration::from_secs(1));
             return every.map(|d| Some(Self::Every(d))).ok_or_else(invalid);
         }
         let fields = nickname(fields);
@@ -88,7 +89,8 @@ fn split_zone(text: &str) -> Option<(Tz, &str)> {
     Some((Tz::from_str(zone).ok()?, fields.trim()))
 }
 
-fn nickname(fields: &str) -> &str {
+/// What a nickname stands for; anything else stands for itself.
+pub(crate) fn nickname(fields: &str) -> &str {
     match fields {
         "@yearly" | "@annually" => "0 0 1 1 *",
         "@monthly" => "0 0 1 * *",
@@ -99,8 +101,15 @@ fn nickname(fields: &str) -> &str {
     }
 }
 
+/// Whether a duration may be in days of 24 hours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Days {
+    Allowed,
+    Refused,
+}
+
 /// A duration as Go prints it: `1h30m`, `90s`, `1.5h`, `250ms`.
-fn go_duration(text: &str) -> Option<Duration> {
+pub(crate) fn go_duration(text: &str, days: Days) -> Option<Duration> {
     let mut rest = text;
     let mut total = Duration::ZERO;
     if rest.is_empty() {
@@ -114,6 +123,7 @@ fn go_duration(text: &str) -> Option<Duration> {
             .unwrap_or(tail.len());
         let (unit, tail) = tail.split_at(unit_len);
         let nanos: u64 = match unit {
+            "d" if days == Days::Allowed => 86_400_000_000_000,
             "h" => 3_600_000_000_000,
             "m" => 60_000_000_000,
             "s" => 1_000_000_000,

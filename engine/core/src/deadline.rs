@@ -35,6 +35,8 @@ pub enum DeadlineReason {
     Nexus(EventId, TimeoutKind),
     /// A Nexus handler has not answered in time.
     NexusAnswer(EventId, NexusAsk),
+    /// A schedule acts.
+    Schedule,
 }
 
 /// Temporal's timeout types, in an order.
@@ -95,7 +97,7 @@ impl Tx<'_> {
             DeadlineReason::Activity(id, kind) => self.time_out_activity(*id, kind.wire()),
             DeadlineReason::Nexus(id, kind) => self.time_out_nexus(*id, kind.wire()),
             DeadlineReason::NexusAnswer(id, ask) => self.nexus_unanswered(*id, *ask),
-            DeadlineReason::ActivityRetry | DeadlineReason::Resend => {}
+            DeadlineReason::ActivityRetry | DeadlineReason::Resend | DeadlineReason::Schedule => {}
         }
     }
 

@@ -25,6 +25,7 @@ use crate::{
     policy::RetryPolicy,
     record::Batch,
     request::UpdateStage,
+    schedule::ScheduleReply,
     time::Timestamp,
     token::TaskToken,
 };
@@ -123,6 +124,8 @@ pub enum Reply {
     DescribeActivity(Box<DescribeActivityExecutionResponse>),
     /// The Nexus endpoints as they are now, and the id of the one that was changed.
     Endpoints(Endpoints, String),
+    /// What was asked of a schedule.
+    Schedule(Box<ScheduleReply>),
 }
 
 /// A run was started, or was there.

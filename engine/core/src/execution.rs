@@ -11,12 +11,15 @@ use steadfast_proto::temporal::api::history::v1::HistoryEvent;
 
 use crate::{
     activity::ActivityState,
+    deadline::sleeps_until,
     history::HistoryState,
-    ids::{EventId, RequestId, RunId},
+    ids::{EventId, ExecutionKey, RequestId, RunId},
     namespace::Registry,
     nexus::{Endpoints, NexusState},
     record::{Created, Entry, OutboxPut, Record},
     request::StickyRequest,
+    schedule::{Schedule, ScheduleRecord, ScheduledBy, wakes_at},
+    time::Timestamp,
     workflow_task::WorkflowTask,
 };
 
@@ -31,6 +34,8 @@ pub struct Execution {
     pub namespaces: Registry,
     /// The Nexus endpoints, in the one execution that is their registry.
     pub endpoints: Endpoints,
+    /// The schedule that lives here, in place of runs.
+    pub schedule: Option<Box<Schedule>>,
 }
 
 /// One run.
@@ -64,6 +69,8 @@ pub struct Run {
     pub closing_attempted: bool,
     /// Whether the first workflow task may be scheduled as far as the parent is concerned.
     pub begun: bool,
+    /// The schedule that is to hear of the end of the chain.
+    pub scheduled: Option<Box<ScheduledBy>>,
 }
 
 /// An event that waits for the started workflow task to end; it has no id yet.
@@ -103,6 +110,7 @@ impl Run {
             next_outbox: 1,
             closing_attempted: false,
             begun,
+            scheduled: None,
         }
     }
 
@@ -159,7 +167,9 @@ impl Run {
             }
             Record::ClosingAttempted(yes) => self.closing_attempted = *yes,
             Record::ChildBegun(yes) => self.begun = *yes,
-            Record::Namespace(..) | Record::Endpoint(..) => unreachable!("it is of no run"),
+            Record::Namespace(..) | Record::Endpoint(..) | Record::Schedule(_) => {
+                unreachable!("it is of no run")
+            }
             Record::Row(_) => {}
             Record::Nexus(scheduled, Some(state)) => {
                 self.nexus.insert(*scheduled, state.clone());
@@ -167,6 +177,7 @@ impl Run {
             Record::Nexus(scheduled, None) => {
                 self.nexus.remove(scheduled);
             }
+            Record::Scheduled(by) => self.scheduled = Some(by.clone()),
         }
     }
 }
@@ -210,12 +221,63 @@ impl Execution {
             Record::Endpoint(id, None) => {
                 self.endpoints.remove(id);
             }
+            Record::Schedule(record) => self.apply_schedule(&entry.run_id, record),
             of_run => self
                 .runs
                 .get_mut(&entry.run_id)
                 .expect("the run was created")
                 .apply(of_run),
         }
+    }
+
+    fn apply_schedule(&mut self, incarnation: &RunId, record: &ScheduleRecord) {
+        if let ScheduleRecord::Created(request_id) = record {
+            let schedule = Schedule::new(incarnation.clone(), request_id.clone());
+            self.schedule = Some(Box::new(schedule));
+        } else {
+            self.schedule
+                .as_mut()
+                .filter(|schedule| schedule.id == *incarnation)
+                .expect("the incarnation was created")
+                .apply(record);
+        }
+    }
+
+    /// Whether there is a schedule here.
+    pub(crate) fn has_schedule(&self) -> bool {
+        self.schedule.as_ref().is_some_and(|schedule| schedule.open)
+    }
+
+    /// Whether an earlier record has made what this one changes.
+    #[must_use]
+    pub fn knows(&self, run_id: &RunId, record: &Record) -> bool {
+        match record {
+            Record::Schedule(change) if !matches!(**change, ScheduleRecord::Created(_)) => {
+                self.schedule.as_ref().is_some_and(|s| s.id == *run_id)
+            }
+            _ => !record.is_of_run() || self.runs.contains_key(run_id),
+        }
+    }
+
+    /// Work for others that is not done yet, by the run or incarnation whose it is.
+    pub(crate) fn outboxes(&self) -> impl Iterator<Item = (&RunId, &BTreeMap<u64, OutboxPut>)> {
+        let runs = self.runs.values().map(|run| (&run.run_id, &run.outbox));
+        let schedule = self.schedule.iter().map(|s| (&s.id, &s.outbox));
+        runs.chain(schedule)
+    }
+
+    /// A piece of that work.
+    pub(crate) fn outbox_put(&self, run_id: &RunId, number: u64) -> Option<&OutboxPut> {
+        let outbox = self.outboxes().find(|(id, _)| *id == run_id);
+        outbox.and_then(|(_, outbox)| outbox.get(&number))
+    }
+
+    /// When it has to be looked at if it is not in memory.
+    pub(crate) fn sleeps_until(&self, key: &ExecutionKey, now: Timestamp) -> Option<Timestamp> {
+        let run = self.current_run().and_then(sleeps_until);
+        let schedule = self.schedule.as_deref();
+        let schedule = schedule.and_then(|schedule| wakes_at(key, schedule, now));
+        run.into_iter().chain(schedule).min()
     }
 
     /// The newest run.
@@ -228,10 +290,10 @@ impl Execution {
     /// next deadline.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.runs.values().all(|run| {
-            run.outbox.is_empty()
-                && (!run.is_open()
-                    || run.task.is_none() && run.activities.is_empty() && run.nexus.is_empty())
-        })
+        self.outboxes().all(|(_, outbox)| outbox.is_empty())
+            && self.runs.values().all(|run| {
+                !run.is_open()
+                    || run.task.is_none() && run.activities.is_empty() && run.nexus.is_empty()
+            })
     }
 }

@@ -162,7 +162,9 @@ impl Tx<'_> {
             OutboxResult::NotFound
             | OutboxResult::Begin
             | OutboxResult::ParentGone
-            | OutboxResult::ChildExists => SignalCause::ExternalWorkflowExecutionNotFound,
+            | OutboxResult::ChildExists
+            | OutboxResult::Started { .. }
+            | OutboxResult::Refused => SignalCause::ExternalWorkflowExecutionNotFound,
         };
         self.buffer(SignalExternalWorkflowExecutionFailedEventAttributes {
             cause: cause.into(),

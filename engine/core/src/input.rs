@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     effect::ReplyTo, execution::Execution, ids::ExecutionKey, message::Envelope, request::Request,
+    schedule::ListSchedules,
 };
 
 /// Sixteen random bytes that come with every input; every id made in that step derives from them and a counter.
@@ -37,4 +38,6 @@ pub enum InputEvent {
     /// The caller behind `ReplyTo`, who waits for an update of this execution, has waited for as long as it may: it
     /// is answered with the stage that the update has reached. Nothing happens if it has been answered already.
     WaitEnded(ReplyTo, ExecutionKey),
+    /// A caller asks which schedules there are; the answer goes to `reply_to`.
+    ListSchedules(ReplyTo, ListSchedules),
 }

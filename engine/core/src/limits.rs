@@ -95,3 +95,36 @@ pub const MAX_SEARCH_ATTRIBUTE_BYTES: usize = 2 * 1024;
 pub const MAX_SEARCH_ATTRIBUTES_BYTES: usize = 40 * 1024;
 /// Rows of one page of a list. temporal: `frontend.visibilityMaxPageSize`.
 pub const MAX_VISIBILITY_PAGE: usize = 1_000;
+/// Default of how late a schedule's action may be. temporal: `DefaultCatchupWindow`.
+pub const DEFAULT_CATCHUP_WINDOW: Duration = Duration::from_secs(365 * 24 * 3600);
+/// Least value of the same; a shorter one becomes this. temporal: `MinCatchupWindow`.
+pub const MIN_CATCHUP_WINDOW: Duration = Duration::from_secs(10);
+/// How long a schedule is kept that has nothing more to do. temporal: `RetentionTime`.
+pub const SCHEDULE_RETENTION: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Starts that wait in one schedule, and ranges to make up for; one more is dropped and counted.
+/// temporal: `MaxBufferSize`.
+pub const MAX_SCHEDULE_BUFFER: usize = 1_000;
+/// Times of ranges to make up for that one step takes. temporal: `BackfillsPerIteration`.
+pub const BACKFILLS_PER_STEP: usize = 10;
+/// Times of its own that a schedule takes in one step; the others follow at once.
+pub const SCHEDULE_TIMES_PER_STEP: usize = 1_000;
+/// Overlapping starts of one schedule that are under way together; others wait for their answers.
+pub const SCHEDULE_STARTS_AT_ONCE: usize = 10;
+/// Update and patch request ids remembered per schedule; the oldest is forgotten first.
+pub const MAX_SCHEDULE_REQUEST_IDS: usize = 1_000;
+/// Actions that a schedule remembers; the oldest is forgotten first. temporal: `RecentActionCount`.
+pub const RECENT_SCHEDULE_ACTIONS: usize = 10;
+/// Future times shown of a schedule. temporal: `FutureActionCount`.
+pub const FUTURE_SCHEDULE_ACTIONS: usize = 10;
+/// Recent actions and future times shown in a list. temporal: `RecentActionCountForList`.
+pub const LISTED_SCHEDULE_ACTIONS: usize = 5;
+/// Calendars and intervals shown in a list. temporal: `SpecFieldLengthLimit`.
+pub const LISTED_SPEC_PARTS: usize = 10;
+/// Matching times in one answer. temporal: `maxListMatchingTimesCount`.
+pub const MATCHING_TIMES: usize = 1_000;
+/// Bytes of a schedule's notes; more are refused. temporal: `ScheduleNotesSizeLimit`.
+pub const MAX_SCHEDULE_NOTES: usize = 1_000;
+/// Calendars, intervals and ranges of one schedule; one more is refused.
+pub const MAX_SCHEDULE_SPEC_PARTS: usize = 10_000;
+/// Bytes of the comment of a schedule's calendar; one more is refused. temporal: `maxCommentLen`.
+pub const MAX_SCHEDULE_COMMENT: usize = 200;

@@ -24,6 +24,8 @@ use crate::{
     policy::ParentClosePolicy,
     record::Proto,
     request::StartRequest,
+    schedule::{Asked, Last},
+    time::Timestamp,
 };
 
 /// A machine.
@@ -252,6 +254,55 @@ pub enum OutboxWork {
     },
     /// What a Nexus operation's handler did has ended.
     NexusClosed(Box<NexusClosed>),
+    /// Start a schedule's workflow.
+    StartScheduled(Box<StartScheduled>),
+    /// Ask a schedule's workflow to make room for the next one.
+    AskScheduled {
+        /// The first run of its chain.
+        first_run: RunId,
+        /// What.
+        ask: Asked,
+        /// Who asks.
+        identity: String,
+    },
+    /// The chain of a schedule's workflow ended.
+    ScheduledClosed(Box<ScheduledClosed>),
+}
+
+impl OutboxWork {
+    /// Whether this starts a schedule's workflow.
+    #[must_use]
+    pub fn starts_for_schedule(&self) -> bool {
+        matches!(self, Self::StartScheduled(_))
+    }
+}
+
+/// A start of a schedule's workflow.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StartScheduled {
+    /// The workflow.
+    pub start: StartRequest,
+    /// When it was due, with jitter.
+    pub due: Timestamp,
+    /// Whether it may overlap with others of the schedule.
+    pub overlaps: bool,
+    /// What it is told of the last one.
+    pub last: Last,
+}
+
+/// How a chain that a schedule started ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ScheduledClosed {
+    /// The incarnation of the schedule that started it.
+    pub schedule: RunId,
+    /// The piece of the schedule's work that the start was.
+    pub number: u64,
+    /// The chain's first run.
+    pub first_run: RunId,
+    /// When its last run began.
+    pub started: Timestamp,
+    /// How it ended.
+    pub outcome: ChildOutcome,
 }
 
 /// How a child's chain ended.
@@ -316,4 +367,13 @@ pub enum OutboxResult {
     NotFound,
     /// The target has had too many signals.
     TooManySignals,
+    /// A schedule's workflow was started, now or before.
+    Started {
+        /// The first run of its chain.
+        first_run: RunId,
+        /// When that run began.
+        at: Timestamp,
+    },
+    /// A schedule's workflow may not be started: its id is taken.
+    Refused,
 }

@@ -17,6 +17,7 @@
 use std::sync::Arc;
 
 use crate::{
+    chain::Origin,
     effect::{OperationStatus, Rejection, ReplyTo},
     ids::RunId,
     policy::IdConflictPolicy,
@@ -56,7 +57,7 @@ impl Step<'_> {
         };
         let starts = matches!(verdict, Verdict::Start);
         if starts {
-            tx.start_run(&start, new_run, None);
+            tx.start_run(&start, new_run, Origin::Client);
         }
         let started = tx.started(starts);
         let asked = Asked::WithStart {

@@ -12,16 +12,23 @@
 //! | `SignalExternal` | finds the request id taken | done, not found, too many |
 //! | `CancelExternal` | finds cancel requested | done, not found |
 //! | `NexusClosed` | finds the operation over | done |
+//! | `StartScheduled` | finds the run that its request id made | started, or the id is taken |
+//! | `AskScheduled` | finds the run closed or cancel requested | done |
+//! | `ScheduledClosed` | finds the workflow not running | done |
 
 use crate::{
-    chain::Parent,
+    chain::{Ending, Origin, Parent},
     effect::Rejection,
     execution::Run,
     ids::{EventId, RequestId, RunId, RunKey},
-    message::{ChildClosed, OutboxItem, OutboxResult, OutboxWork},
+    message::{
+        ChildClosed, ChildOutcome, OutboxItem, OutboxResult, OutboxWork, ScheduledClosed,
+        StartScheduled,
+    },
     policy::ParentClosePolicy,
     record::Record,
     request::StartRequest,
+    schedule::{Asked, ScheduledBy},
     shard::{Loaded, Step},
     signal::Signal,
     start::{Verdict, judge},
@@ -107,7 +114,76 @@ impl Step<'_> {
                 &item.from,
                 *initiated,
             ),
+            OutboxWork::StartScheduled(work) => {
+                let by = ScheduledBy {
+                    schedule: item.from.clone(),
+                    number: item.number,
+                };
+                self.start_scheduled(loaded, work, by)
+            }
+            OutboxWork::AskScheduled {
+                first_run,
+                ask,
+                identity,
+            } => self.ask_scheduled(loaded, first_run, *ask, identity),
+            OutboxWork::ScheduledClosed(closed) => self.end_scheduled(loaded, closed),
         })
+    }
+
+    fn start_scheduled(
+        &mut self,
+        loaded: &mut Loaded,
+        work: &StartScheduled,
+        by: ScheduledBy,
+    ) -> OutboxResult {
+        let tx = match judge(&work.start, &loaded.execution) {
+            Verdict::Existing | Verdict::Refused(_) => return OutboxResult::Refused,
+            Verdict::Same(run_id) => self.open(loaded, &run_id),
+            Verdict::Start => {
+                let run_id = RunId::new(self.ids.uuid());
+                let mut tx = self.current_or_none(loaded);
+                let origin = Origin::Schedule(by, work.last.clone());
+                tx.start_run(&work.start, run_id, origin);
+                tx
+            }
+        };
+        let result = OutboxResult::Started {
+            first_run: tx.run.history.first_run(),
+            at: tx.run.history.start_time,
+        };
+        tx.finish();
+        result
+    }
+
+    // temporal: service/worker/scheduler/activities.go, only a run of the chain that the schedule started.
+    fn ask_scheduled(
+        &mut self,
+        loaded: &mut Loaded,
+        first_run: &RunId,
+        ask: Asked,
+        identity: &str,
+    ) -> OutboxResult {
+        if let Some(mut tx) = self.current(loaded) {
+            let meant = tx.run.is_open() && tx.run.history.first_run() == *first_run;
+            match ask {
+                _ if !meant => {}
+                Asked::Cancel => tx.request_cancel(
+                    "cancelled by schedule overlap policy".to_owned(),
+                    identity.to_owned(),
+                    None,
+                ),
+                Asked::Terminate => tx.close(
+                    Ending::Terminated {
+                        reason: "terminated by schedule overlap policy".to_owned(),
+                        details: None,
+                        identity: identity.to_owned(),
+                    },
+                    EventId::NONE,
+                ),
+            }
+            tx.finish();
+        }
+        OutboxResult::Done
     }
 
     fn create_child(
@@ -122,7 +198,7 @@ impl Step<'_> {
             Verdict::Start => {
                 let run_id = RunId::new(self.ids.uuid());
                 let mut tx = self.current_or_none(loaded);
-                tx.start_run(start, run_id, Some(parent));
+                tx.start_run(start, run_id, Origin::Parent(parent));
                 tx.finish();
                 OutboxResult::Done
             }
@@ -268,6 +344,23 @@ fn is_child_of(run: &Run, parent: &RunKey) -> bool {
 }
 
 impl Tx<'_> {
+    /// The chain of the run in hand has ended: the schedule that started it hears of it.
+    pub(crate) fn tell_schedule(&mut self, outcome: &ChildOutcome) {
+        let Some(by) = self.run.scheduled.clone() else {
+            return;
+        };
+        let ScheduledBy { schedule, number } = *by;
+        let closed = ScheduledClosed {
+            schedule: schedule.run_id,
+            number,
+            first_run: self.run.history.first_run(),
+            started: self.run.history.start_time,
+            outcome: outcome.clone(),
+        };
+        let work = OutboxWork::ScheduledClosed(Box::new(closed));
+        self.send_work(schedule.execution, work);
+    }
+
     /// A piece of this run's own work has been answered.
     pub(crate) fn work_done(&mut self, number: u64, result: &OutboxResult) {
         let Some(put) = self.run.outbox.get(&number).cloned() else {
@@ -291,7 +384,11 @@ impl Tx<'_> {
             OutboxWork::CancelExternal { initiated, .. } => self.cancel_answered(initiated, result),
             OutboxWork::ParentClosed { .. }
             | OutboxWork::ChildClosed(_)
-            | OutboxWork::NexusClosed(_) => {}
+            | OutboxWork::NexusClosed(_)
+            | OutboxWork::ScheduledClosed(_) => {}
+            OutboxWork::StartScheduled(_) | OutboxWork::AskScheduled { .. } => {
+                unreachable!("only schedules start and ask their workflows")
+            }
         }
     }
 }

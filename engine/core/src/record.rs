@@ -11,6 +11,7 @@ use crate::{
     namespace::NamespaceInfo,
     nexus::{Endpoint, NexusState},
     request::StickyRequest,
+    schedule::{ScheduleRecord, ScheduledBy},
     time::Timestamp,
     visibility::RowChange,
     workflow_task::WorkflowTask,
@@ -78,6 +79,10 @@ pub enum Record {
     Nexus(EventId, Option<Box<NexusState>>),
     /// A Nexus endpoint is now this; `None` when it is gone. Of the registry, not of a run.
     Endpoint(String, Option<Box<Endpoint>>),
+    /// A schedule changes. Of the incarnation that the entry's run id names, not of a run.
+    Schedule(Box<ScheduleRecord>),
+    /// The run belongs to a chain that a schedule started, and its end is to be told.
+    Scheduled(Box<ScheduledBy>),
 }
 
 impl Record {
@@ -86,7 +91,7 @@ impl Record {
     pub fn is_of_run(&self) -> bool {
         !matches!(
             self,
-            Self::Created(_) | Self::Namespace(..) | Self::Endpoint(..)
+            Self::Created(_) | Self::Namespace(..) | Self::Endpoint(..) | Self::Schedule(_)
         )
     }
 }

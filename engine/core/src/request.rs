@@ -23,6 +23,7 @@ use crate::{
     nexus::{self, EndpointRequest, NexusAnswer},
     policy::{IdConflictPolicy, IdReusePolicy, RetryPolicy},
     record::Proto,
+    schedule::ScheduleRequest,
     standalone::{StandaloneRequest, StandaloneStart},
     token::TaskToken,
 };
@@ -70,6 +71,8 @@ pub enum Request {
     Standalone(Box<StandaloneRequest>),
     /// Something about Nexus endpoints.
     Endpoint(EndpointRequest),
+    /// Something about a schedule.
+    Schedule(Box<ScheduleRequest>),
 }
 
 /// An execution and, if the caller cares, one run of it.
@@ -105,6 +108,7 @@ impl Request {
             Self::StartActivity(start) => &start.start.key,
             Self::Standalone(request) => &request.target.key,
             Self::NexusAnswer(answer) => &answer.token.run.execution,
+            Self::Schedule(schedule) => &schedule.key,
         }
     }
 }

@@ -18,7 +18,8 @@ use std::{
 };
 
 use crate::{
-    deadline::{DeadlineReason, sleeps_until},
+    chain::Origin,
+    deadline::DeadlineReason,
     effect::{Effect, Effects, Rejection, Reply, ReplyTo},
     execution::{Execution, Run},
     ids::{Epoch, ExecutionKey, RequestId, RunId, RunKey, ShardId},
@@ -28,6 +29,7 @@ use crate::{
     read::describe,
     record::Created,
     request::{ActivityTarget, Request, Target},
+    schedule::{ListSchedules, ScheduleReply, schedule_id, schedule_key},
     start::{Verdict, judge},
     time::{Monotonic, Now, Timestamp},
     tx::{IdSource, Tx},
@@ -49,6 +51,8 @@ pub struct Shard {
     resend_at: Option<Monotonic>,
     sequence: u64,
     loaded: usize,
+    /// The schedules that are there.
+    schedules: BTreeSet<ExecutionKey>,
     /// Where the search for something to evict goes on.
     sweep: Option<ExecutionKey>,
 }
@@ -145,6 +149,7 @@ impl Shard {
             resend_at: None,
             sequence: 0,
             loaded: 0,
+            schedules: BTreeSet::new(),
             sweep: None,
         };
         effects.batch.high = shard.high;
@@ -155,7 +160,10 @@ impl Shard {
     }
 
     fn adopt(&mut self, key: ExecutionKey, execution: Execution, now: Now, effects: &mut Effects) {
-        let deadline = execution.current_run().and_then(sleeps_until);
+        let deadline = execution.sleeps_until(&key, self.high);
+        if execution.has_schedule() {
+            self.schedules.insert(key.clone());
+        }
         if execution.is_idle() {
             if let Some(at) = deadline {
                 self.deadlines.insert((at, key.clone()));
@@ -237,6 +245,9 @@ impl Shard {
             Slot::Loaded(loaded) => (**loaded).clone(),
             Slot::Loading { .. } | Slot::Evicted { .. } => return None,
         };
+        if loaded.execution.schedule.is_some() {
+            return Some((key.clone(), DeadlineReason::Schedule));
+        }
         let current = loaded.execution.current.clone()?;
         let mut effects = Effects::new(self.id, self.epoch);
         let mut ids = IdSource::new(Entropy::default(), key);
@@ -272,6 +283,10 @@ impl Shard {
             }
             InputEvent::Tick => self.tick(entropy, now, effects),
             InputEvent::Evict(key) => self.evict(&key),
+            InputEvent::ListSchedules(reply_to, list) => {
+                let ids = Reply::Schedule(Box::new(ScheduleReply::Ids(self.list(&list))));
+                effects.effects.push(Effect::Reply(reply_to, Ok(ids)));
+            }
             InputEvent::WaitEnded(reply_to, key) => {
                 self.wait_ended(reply_to, key, entropy, now, effects);
             }
@@ -504,6 +519,13 @@ impl Shard {
             messages: Vec::new(),
         };
         step.perform(loaded, work);
+        if loaded.execution.schedule.is_some() {
+            if loaded.execution.has_schedule() {
+                self.schedules.insert(key.clone());
+            } else {
+                self.schedules.remove(key);
+            }
+        }
         let messages = step.collect(loaded);
         let next = loaded.volatile.deadline;
         if loaded.deadline != next {
@@ -524,6 +546,20 @@ impl Shard {
         self.arm_resend(now);
     }
 
+    /// Ids of schedules, in order.
+    fn list(&self, list: &ListSchedules) -> Vec<String> {
+        use std::ops::Bound;
+        let after = schedule_key(list.namespace.as_str(), &list.after);
+        let keys = self
+            .schedules
+            .range((Bound::Excluded(after), Bound::Unbounded));
+        keys.take_while(|key| key.namespace == list.namespace)
+            .filter_map(schedule_id)
+            .take(list.limit)
+            .map(str::to_owned)
+            .collect()
+    }
+
     fn evict(&mut self, key: &ExecutionKey) {
         let Some(Slot::Loaded(loaded)) = self.slots.get(key) else {
             return;
@@ -531,7 +567,7 @@ impl Shard {
         if !loaded.execution.is_idle() || !loaded.volatile.is_idle() {
             return;
         }
-        let deadline = loaded.execution.current_run().and_then(sleeps_until);
+        let deadline = loaded.execution.sleeps_until(key, self.high);
         if let Some(old) = loaded.deadline {
             self.deadlines.remove(&(old, key.clone()));
         }
@@ -572,9 +608,8 @@ fn settled(loaded: &Loaded) -> bool {
     loaded.volatile.offers.values().all(|o| o.taken)
         && loaded
             .execution
-            .runs
-            .values()
-            .all(|run| run.outbox.is_empty())
+            .outboxes()
+            .all(|(_, outbox)| outbox.is_empty())
 }
 
 fn outbox_messages(
@@ -583,9 +618,9 @@ fn outbox_messages(
     shards: u32,
 ) -> Vec<(Address, Message)> {
     let mut messages = Vec::new();
-    for run in execution.runs.values() {
-        for number in run.outbox.keys() {
-            messages.extend(outbox_message(key, run, *number, shards));
+    for (run_id, outbox) in execution.outboxes() {
+        for number in outbox.keys() {
+            messages.extend(outbox_message(key, execution, run_id, *number, shards));
         }
     }
     messages
@@ -593,15 +628,16 @@ fn outbox_messages(
 
 fn outbox_message(
     key: &ExecutionKey,
-    run: &Run,
+    execution: &Execution,
+    run_id: &RunId,
     number: u64,
     shards: u32,
 ) -> Option<(Address, Message)> {
-    let put = run.outbox.get(&number)?;
+    let put = execution.outbox_put(run_id, number)?;
     let item = OutboxItem {
         from: RunKey {
             execution: key.clone(),
-            run_id: run.run_id.clone(),
+            run_id: run_id.clone(),
         },
         number,
         to: put.to.clone(),
@@ -641,12 +677,14 @@ impl Step<'_> {
                 if let Some(tx) = self.current(loaded) {
                     tx.finish();
                 }
+                self.adopt_schedule(loaded);
             }
             Work::Tick => {
                 if let Some(mut tx) = self.current(loaded) {
                     tx.fire_due();
                     tx.finish();
                 }
+                self.schedule_tick(loaded);
             }
         }
         for again in mem::take(&mut loaded.volatile.again) {
@@ -660,8 +698,8 @@ impl Step<'_> {
             self.messages.push((Address::Matching, message));
         }
         for (run_id, number) in mem::take(&mut loaded.volatile.new_work) {
-            let run = loaded.execution.runs.get(&run_id);
-            let message = run.and_then(|run| outbox_message(self.key, run, number, self.shards));
+            let execution = &loaded.execution;
+            let message = outbox_message(self.key, execution, &run_id, number, self.shards);
             self.messages.extend(message);
         }
         self.messages
@@ -732,6 +770,9 @@ impl Step<'_> {
             Request::Start(_) | Request::SignalWithStart(..) => {
                 self.start(loaded, reply_to, request);
             }
+            Request::Schedule(request) => {
+                self.schedule_request(loaded, reply_to, request.action);
+            }
             Request::Namespace(request) => self.namespace_request(loaded, reply_to, request),
             Request::UpdateWithStart(start, update) => {
                 self.update_with_start(loaded, reply_to, start, update, false);
@@ -797,6 +838,7 @@ impl Step<'_> {
             | Request::SignalWithStart(..)
             | Request::Describe(_)
             | Request::Namespace(_)
+            | Request::Schedule(_)
             | Request::Endpoint(_)
             | Request::StartActivity(_)
             | Request::UpdateWithStart(..) => unreachable!("not for one run"),
@@ -819,6 +861,7 @@ impl Step<'_> {
             | Request::Activity(_)
             | Request::ResetStickiness(_)
             | Request::Namespace(_)
+            | Request::Schedule(_)
             | Request::Update(_)
             | Request::PollUpdate(_)
             | Request::UpdateWithStart(..)
@@ -840,7 +883,7 @@ impl Step<'_> {
         };
         let started = match verdict {
             Verdict::Start => {
-                tx.start_run(&start, run_id, None);
+                tx.start_run(&start, run_id, Origin::Client);
                 true
             }
             Verdict::Same(_) => tx.run.created.request_id == start.request_id,
@@ -895,6 +938,13 @@ impl Step<'_> {
             let mut tx = self.open(loaded, run_id);
             tx.work_done(answer.number, &answer.result);
             tx.finish();
+        } else if loaded
+            .execution
+            .schedule
+            .as_ref()
+            .is_some_and(|s| s.id == *run_id)
+        {
+            self.schedule_answered(loaded, answer.number, &answer.result);
         }
     }
 }
@@ -924,6 +974,7 @@ fn wanted_run(request: &Request) -> Option<RunId> {
         | Request::Namespace(_)
         | Request::Endpoint(_)
         | Request::StartActivity(_)
+        | Request::Schedule(_)
         | Request::UpdateWithStart(..) => None,
     }
 }

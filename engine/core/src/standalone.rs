@@ -168,7 +168,7 @@ impl Tx<'_> {
                 awaits_parent: true,
             },
         ));
-        self.write_start(&start, None);
+        self.write_start(&start, None, None);
         self.schedule_activity(activity, EventId::NONE, Trimmings::default())
             .expect("it is the only one, and its timeouts are right");
         if !start.start_delay.is_zero() {

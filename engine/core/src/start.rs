@@ -20,7 +20,7 @@ use steadfast_proto::temporal::api::{
 };
 
 use crate::{
-    chain::{Ending, Parent},
+    chain::{Ending, Origin},
     effect::{Rejection, Reply, ReplyTo, Started},
     execution::Execution,
     ids::{EventId, RunId},
@@ -51,6 +51,17 @@ pub(crate) fn judge(request: &StartRequest, execution: &Execution) -> Verdict {
     });
     if let Some(run) = same {
         return Verdict::Same(run.run_id.clone());
+    }
+    if execution
+        .schedule
+        .as_ref()
+        .is_some_and(|schedule| schedule.open)
+    {
+        return Verdict::Refused(Rejection::AlreadyStarted {
+            message: "the id is that of a schedule".to_owned(),
+            start_request_id: String::new(),
+            run_id: RunId::new(""),
+        });
     }
     let Some(run) = execution.current_run() else {
         return Verdict::Start;
@@ -93,16 +104,11 @@ fn failed(status: Status) -> bool {
 
 impl Tx<'_> {
     /// Starts a run, with the open one, if any, in hand; the new one is in hand afterwards.
-    pub(crate) fn start_run(
-        &mut self,
-        request: &StartRequest,
-        run_id: RunId,
-        parent: Option<Parent>,
-    ) {
+    pub(crate) fn start_run(&mut self, request: &StartRequest, run_id: RunId, origin: Origin) {
         if self.run.is_open() && self.run.history.next_event > EventId::FIRST {
             self.terminate_for(&run_id);
         }
-        self.begin_chain(request, run_id, parent);
+        self.begin_chain(request, run_id, origin);
     }
 
     fn terminate_for(&mut self, new_run: &RunId) {

@@ -40,6 +40,12 @@ impl Timestamp {
         Self(self.0.saturating_add(duration_nanos(duration)))
     }
 
+    /// This time less `duration`.
+    #[must_use]
+    pub fn minus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(duration_nanos(duration)))
+    }
+
     /// How long after `earlier` this is; zero if it is not after it.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {

@@ -166,7 +166,9 @@ impl RunFacts {
             | Record::Namespace(..)
             | Record::Row(_)
             | Record::Nexus(..)
-            | Record::Endpoint(..) => {}
+            | Record::Endpoint(..)
+            | Record::Scheduled(_)
+            | Record::Schedule(_) => {}
         }
     }
 
@@ -302,6 +304,9 @@ impl Facts {
                     }
                     Err(_) => tell(self, &run, batch.high, Fact::Record(&entry.record)),
                 }
+            } else if let Record::Schedule(_) = &entry.record {
+                // It is of no run.
+                tell(self, &run, batch.high, Fact::Record(&entry.record));
             } else {
                 tell(self, &run, batch.high, Fact::Record(&entry.record));
                 self.runs.entry(run).or_default().learn(&entry.record);

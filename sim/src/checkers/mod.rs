@@ -14,6 +14,7 @@ mod queries;
 mod replay_equivalence;
 mod retries;
 mod saga;
+mod schedules;
 mod stale_tokens;
 mod tally;
 mod timers;
@@ -45,6 +46,7 @@ use self::{
     replay_equivalence::{ReplayEquivalence, TaskDone},
     retries::Retries,
     saga::Saga,
+    schedules::Schedules,
     stale_tokens::StaleTokens,
     timers::Timers,
     undurable::Undurable,
@@ -83,6 +85,7 @@ struct Folded {
     one_open_run: OneOpenRun,
     timers: Timers,
     retries: Retries,
+    schedules: Schedules,
 }
 
 impl Folded {
@@ -93,8 +96,12 @@ impl Folded {
                 self.one_open_run.event(run, event);
                 self.timers.event(at, run, event);
                 self.retries.event(run, event);
+                self.schedules.event(at, run, event);
             }
-            Fact::Record(record) => self.retries.record(at, run, high, record),
+            Fact::Record(record) => {
+                self.retries.record(at, run, high, record);
+                self.schedules.record(at, run, high, record);
+            }
         }
     }
 }
@@ -125,6 +132,7 @@ impl Checkers {
                 one_open_run: OneOpenRun::default(),
                 timers: Timers::new(shard_count),
                 retries: Retries::default(),
+                schedules: Schedules::new(shard_count),
             },
             replay_equivalence: ReplayEquivalence::new(builds),
             folds: Folds::default(),
@@ -144,7 +152,10 @@ impl Checkers {
     /// Takes one observation.
     pub fn see(&mut self, at: Time, observation: &Observation<'_>) {
         match *observation {
-            Observation::Stepped { shard, wall } => self.folded.timers.stepped(shard, wall),
+            Observation::Stepped { shard, wall } => {
+                self.folded.timers.stepped(shard, wall);
+                self.folded.schedules.stepped(shard, wall);
+            }
             Observation::Submitted { shard, batch } => self.facts.submitted(shard, batch),
             Observation::Durable { shard } => {
                 let folded = &mut self.folded;
@@ -153,6 +164,7 @@ impl Checkers {
                 };
                 self.facts.durable(shard, tell);
                 self.folded.one_open_run.batch_ended(at);
+                self.folded.schedules.batch_ended(at);
             }
             Observation::Recovered {
                 shard, executions, ..
@@ -221,6 +233,7 @@ impl Checkers {
             .finish(at, &self.facts, &ending.namespace, &ending.rows);
         self.updates.finish(at, &self.facts);
         self.replay_equivalence.finish(at, &self.facts);
+        self.folded.schedules.finish(at);
         self.saga.finish(at, &self.facts, ledger);
         self.conservation.finish(at, ledger, &ending.accounts);
         self.convergence
@@ -233,7 +246,7 @@ impl Checkers {
         &self.facts
     }
 
-    fn tallies(&self) -> [&Tally; 15] {
+    fn tallies(&self) -> [&Tally; 16] {
         [
             &self.folded.grammar.tally,
             &self.replay_equivalence.tally,
@@ -243,6 +256,7 @@ impl Checkers {
             &self.folded.one_open_run.tally,
             &self.folded.timers.tally,
             &self.folded.retries.tally,
+            &self.folded.schedules.tally,
             &self.stale_tokens.tally,
             &self.queries.tally,
             &self.visibility.tally,
@@ -253,7 +267,7 @@ impl Checkers {
         ]
     }
 
-    fn tallies_mut(&mut self) -> [&mut Tally; 13] {
+    fn tallies_mut(&mut self) -> [&mut Tally; 14] {
         [
             &mut self.folded.grammar.tally,
             &mut self.replay_equivalence.tally,
@@ -263,6 +277,7 @@ impl Checkers {
             &mut self.folded.one_open_run.tally,
             &mut self.folded.timers.tally,
             &mut self.folded.retries.tally,
+            &mut self.folded.schedules.tally,
             &mut self.stale_tokens.tally,
             &mut self.queries.tally,
             &mut self.saga.tally,

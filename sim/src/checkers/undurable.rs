@@ -67,7 +67,8 @@ impl Undurable {
             | Reply::NexusTask(_)
             | Reply::Endpoints(..)
             | Reply::ActivityOutcome(..)
-            | Reply::DescribeActivity(_) => return,
+            | Reply::DescribeActivity(_)
+            | Reply::Schedule(_) => return,
         };
         self.tally.check(at, supported.is_ok(), || {
             format!(

@@ -9,6 +9,7 @@ use std::{
 
 use steadfast_core::{
     Timestamp,
+    schedule::SCHEDULE_PREFIX,
     visibility::{Filter, Listed},
 };
 use steadfast_replay::Registry;
@@ -31,8 +32,8 @@ use crate::{
     kernel::{Chance, CrashKind, FaultClass, NodeId, NodeSpec, Rate, Time, World},
     sabotage::Bug,
     scenario::{
-        ClusterFault, FaultConfig, Moment, OperationKind, Scenario, Since, Span, WorkflowStart,
-        fill,
+        ClusterFault, FaultConfig, Moment, Operation, OperationKind, Scenario, ScheduleStep, Since,
+        Span, WorkflowStart, fill,
     },
     suite::{DEFAULT_BUILD, Suite},
 };
@@ -247,6 +248,7 @@ impl Cluster {
                 weather: weather.clone(),
                 jobs: Rc::new(jobs.cloned().collect()),
                 progress: progress.clone(),
+                start: Timestamp::from_nanos(scenario.world.start.saturating_mul(1_000_000)),
                 name: format!("client-{}", number + 1),
             };
             // Clients remember what was acknowledged: they do not die, and their clocks decide nothing.
@@ -421,6 +423,15 @@ impl Workload {
                 | OperationKind::Query { target, .. }
                 | OperationKind::Cancel { target, .. }
                 | OperationKind::Terminate { target, .. } => target,
+                OperationKind::Schedule { schedule, step } => {
+                    let entry = step
+                        .plan()
+                        .and_then(|plan| plan.workflow.entry)
+                        .map(|place| Rc::clone(&entries[place]));
+                    let what = What::Operate(Rc::clone(&kind), entry);
+                    workload.schedule(draw, operation, schedule, step, &what);
+                    continue;
+                }
                 OperationKind::Deploy { build, over } => {
                     let at = moment(draw, operation.when, Duration::ZERO);
                     let (build, over) = (build.clone(), *over);
@@ -465,6 +476,36 @@ impl Workload {
                 .or_default();
         }
         workload
+    }
+
+    /// Everything but the creation waits for it.
+    fn schedule(
+        &mut self,
+        draw: &mut Draw<'_>,
+        operation: &Operation,
+        schedule: &str,
+        step: &ScheduleStep,
+        what: &What,
+    ) {
+        let done = self.operations.entry(operation.name.clone()).or_default();
+        let mut moments = Vec::new();
+        draw.next += 1;
+        let range = u64::from(operation.count.min)..u64::from(operation.count.max) + 1;
+        for _ in 0..draw.chance.choose_range(WORKLOAD_COUNT, draw.next, range) {
+            draw.next += 1;
+            let happens = draw
+                .chance
+                .choose_range(WORKLOAD_WHETHER, draw.next, 0..1_000_000);
+            if happens < u64::from(operation.probability.as_per_million()) {
+                moments.push(moment(draw, operation.when, Duration::ZERO));
+                *done += 1;
+            }
+        }
+        let waits = !matches!(step, ScheduleStep::Create(_));
+        for at in moments {
+            let id = format!("{SCHEDULE_PREFIX}{schedule}");
+            self.add(at, id, 1, what.clone(), waits);
+        }
     }
 
     fn count(&self, draw: &mut Draw<'_>, span: Span<u32>) -> u32 {

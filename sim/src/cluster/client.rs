@@ -5,7 +5,9 @@
 
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration};
 
-use steadfast_core::{ExecutionKey, Rejection, time::duration_to_proto};
+use steadfast_core::{
+    ExecutionKey, Rejection, Timestamp, schedule::SCHEDULE_PREFIX, time::duration_to_proto,
+};
 use steadfast_proto::temporal::api::{
     common::v1::{Header, Payload, Payloads, RetryPolicy, WorkflowExecution, WorkflowType},
     enums::v1::{
@@ -17,7 +19,7 @@ use steadfast_proto::temporal::api::{
     taskqueue::v1::TaskQueue,
     update::v1::{Input, Meta, Request as UpdateBody, UpdateRef, WaitPolicy},
     workflowservice::v1::{
-        ExecuteMultiOperationRequest, GetWorkflowExecutionHistoryRequest,
+        DescribeScheduleRequest, ExecuteMultiOperationRequest, GetWorkflowExecutionHistoryRequest,
         ListWorkflowExecutionsRequest, PollWorkflowExecutionUpdateRequest, QueryWorkflowRequest,
         RequestCancelWorkflowExecutionRequest, SignalWithStartWorkflowExecutionRequest,
         SignalWorkflowExecutionRequest, StartWorkflowExecutionRequest,
@@ -32,6 +34,7 @@ use super::{
     activity::encode,
     caller::Caller,
     observe::{Observation, Watch},
+    schedules::{self, Asking},
     topology::Topology,
     weather::{CLIENT_LIST, Weather},
     wire::{Answer, CallId, Rpc, Wire},
@@ -41,8 +44,8 @@ use crate::{
     checkers::{closes, question},
     kernel::{Ctx, Peer, Process, Rate},
     scenario::{
-        ClusterFault, IdConflict, IdReuse, OperationKind, UpdateWait, WorkflowStart, fill,
-        fill_value,
+        ClusterFault, IdConflict, IdReuse, OperationKind, ScheduleStep, UpdateWait, WorkflowStart,
+        fill, fill_value,
     },
 };
 
@@ -59,6 +62,8 @@ pub struct ClientConfig {
     pub jobs: Rc<Vec<Job>>,
     /// How far everybody is.
     pub progress: Progress,
+    /// The wall clock at the beginning of the world.
+    pub start: Timestamp,
     /// Its name.
     pub name: String,
 }
@@ -74,12 +79,12 @@ enum About {
     Again,
 }
 
-/// What a client waits for.
+/// What a client waits for: the end of a run, or that a schedule has nothing more to do.
 #[derive(Clone, Debug)]
 struct Wait {
     /// The job, by its place in the list.
     place: usize,
-    /// The run whose end is awaited.
+    /// The run whose end is awaited; empty for a schedule.
     run_id: String,
     /// For how long at a time.
     held: Duration,
@@ -169,6 +174,12 @@ impl ClientNode {
         };
         self.caller
             .hold(ctx, to, held, Rc::new(rpc), About::Job(place));
+    }
+
+    /// The client's own clock.
+    fn now(&self, ctx: &Ctx<'_, Wire>) -> Timestamp {
+        let start = self.config.start.as_nanos();
+        Timestamp::from_nanos(start.saturating_add(ctx.now().as_nanos()))
     }
 
     fn request(&self, ctx: &Ctx<'_, Wire>, job: &Job) -> Rpc {
@@ -308,6 +319,26 @@ impl ClientNode {
                     ..TerminateWorkflowExecutionRequest::default()
                 })
             }
+            (OperationKind::Schedule { schedule, step }, entry) => {
+                let start = entry.as_ref().map(|entry| {
+                    let action = Job {
+                        workflow_id: fill(&entry.id, job.instance),
+                        ..job.clone()
+                    };
+                    start(entry, &action, String::new(), String::new(), String::new())
+                });
+                schedules::request(
+                    step,
+                    Asking {
+                        namespace,
+                        schedule_id: schedule.clone(),
+                        identity,
+                        request_id,
+                        start,
+                        now: self.now(ctx),
+                    },
+                )
+            }
             (
                 OperationKind::SignalWithStart { .. }
                 | OperationKind::UpdateWithStart { .. }
@@ -362,6 +393,10 @@ impl ClientNode {
             Ok(Answer::Start(answer)) => self.was_started(ctx, place, answer.run_id.clone()),
             Ok(Answer::SignalWithStart(answer)) => {
                 self.was_started(ctx, place, answer.run_id.clone());
+            }
+            Ok(Answer::CreateSchedule(_)) => self.was_created(ctx, place),
+            Err(Rejection::AlreadyStarted { .. }) if self.makes_schedule(place) => {
+                self.was_created(ctx, place);
             }
             Err(Rejection::AlreadyStarted { run_id, .. }) => {
                 self.was_started(ctx, place, run_id.to_string());
@@ -450,6 +485,42 @@ impl ClientNode {
         self.await_close(ctx, Wait::new(place, run_id));
     }
 
+    fn makes_schedule(&self, place: usize) -> bool {
+        match &self.config.jobs[place].what {
+            What::Operate(kind, _) => matches!(
+                &**kind,
+                OperationKind::Schedule {
+                    step: ScheduleStep::Create(_),
+                    ..
+                }
+            ),
+            What::Start(_) => false,
+        }
+    }
+
+    fn was_created(&mut self, ctx: &mut Ctx<'_, Wire>, place: usize) {
+        let jobs = Rc::clone(&self.config.jobs);
+        let id = &jobs[place].workflow_id;
+        self.started.insert(id.clone(), true);
+        for waiting in self.waiting.remove(id).unwrap_or_default() {
+            self.begin(ctx, waiting);
+        }
+        self.look_at_schedule(ctx, Wait::new(place, String::new()));
+    }
+
+    /// Asks whether a schedule has anything left to do.
+    fn look_at_schedule(&mut self, ctx: &mut Ctx<'_, Wire>, wait: Wait) {
+        let topology = self.config.topology.borrow();
+        let id = &self.config.jobs[wait.place].workflow_id;
+        let to = topology.engine_of(id);
+        let rpc = Rpc::DescribeSchedule(DescribeScheduleRequest {
+            namespace: topology.namespace.clone(),
+            schedule_id: id.trim_start_matches(SCHEDULE_PREFIX).to_owned(),
+        });
+        drop(topology);
+        self.caller.call(ctx, to, rpc, About::Close(wait));
+    }
+
     /// Now and then a client looks whether what it was told is listed.
     fn look_for(
         &mut self,
@@ -502,6 +573,14 @@ impl ClientNode {
         mut wait: Wait,
         answer: &Result<Answer, Rejection>,
     ) {
+        match answer {
+            Ok(Answer::DescribeSchedule(described)) if schedules::is_done(described) => {
+                return self.finish(wait.place);
+            }
+            // It was deleted.
+            Err(_) if wait.run_id.is_empty() => return self.finish(wait.place),
+            _ => {}
+        }
         let event = match answer {
             Ok(Answer::History(page)) => page.history.as_ref().and_then(|h| h.events.last()),
             _ => None,
@@ -572,7 +651,11 @@ impl Process<Wire> for ClientNode {
             return;
         }
         if let Some(wait) = self.resting.remove(&token) {
-            self.await_close(ctx, wait);
+            if wait.run_id.is_empty() {
+                self.look_at_schedule(ctx, wait);
+            } else {
+                self.await_close(ctx, wait);
+            }
         } else if let Ok(place) = usize::try_from(token) {
             self.begin(ctx, place);
         }

@@ -6,6 +6,7 @@ use prost::Message as _;
 use steadfast_core::{
     Batch, Record,
     message::{Address, Envelope, Message, TaskRef},
+    schedule::ScheduleRecord,
 };
 use steadfast_proto::temporal::api::history::v1::HistoryEvent;
 
@@ -228,6 +229,29 @@ pub(super) fn batch(batch: &Batch, out: &mut String) {
             Record::Row(_) => out.push_str("row"),
             Record::Endpoint(id, _) => out.push_str(&format!("endpoint({id})")),
             Record::Nexus(id, _) => out.push_str(&format!("nexus({id})")),
+            Record::Scheduled(by) => out.push_str(&format!("scheduled({})", by.number)),
+            Record::Schedule(change) => schedule(change, out),
         }
     }
+}
+
+/// Writes what changes of a schedule.
+fn schedule(change: &ScheduleRecord, out: &mut String) {
+    out.push_str(&match change {
+        ScheduleRecord::Created(_) => "created".to_owned(),
+        ScheduleRecord::Definition(_) => "defined".to_owned(),
+        ScheduleRecord::Attributes(_) => "attributes".to_owned(),
+        ScheduleRecord::Switch(switch) if switch.paused => "paused".to_owned(),
+        ScheduleRecord::Switch(switch) => format!("on({} left)", switch.remaining),
+        ScheduleRecord::Progress(progress) => format!("upto({})", progress.processed),
+        ScheduleRecord::Buffer(buffer) => format!("{} wait", buffer.len()),
+        ScheduleRecord::Backfills(backfills) => format!("{} ranges", backfills.len()),
+        ScheduleRecord::Running(running) => format!("{} run", running.len()),
+        ScheduleRecord::Recent(_) => "recent".to_owned(),
+        ScheduleRecord::Last(_) => "last".to_owned(),
+        ScheduleRecord::Request(id) => format!("request({id})"),
+        ScheduleRecord::OutboxPut(number, _) => format!("outbox({number})"),
+        ScheduleRecord::OutboxDone(number) => format!("outbox({number} done)"),
+        ScheduleRecord::Closed => "closed".to_owned(),
+    });
 }

@@ -95,6 +95,16 @@ rpcs! {
     Describe(DescribeWorkflowExecutionRequest) -> DescribeWorkflowExecutionResponse;
     /// Find runs.
     List(ListWorkflowExecutionsRequest) -> ListWorkflowExecutionsResponse;
+    /// Make a schedule.
+    CreateSchedule(CreateScheduleRequest) -> CreateScheduleResponse;
+    /// Read a schedule's state.
+    DescribeSchedule(DescribeScheduleRequest) -> DescribeScheduleResponse;
+    /// Replace what a schedule does.
+    UpdateSchedule(UpdateScheduleRequest) -> UpdateScheduleResponse;
+    /// Pause, trigger or backfill a schedule.
+    PatchSchedule(PatchScheduleRequest) -> PatchScheduleResponse;
+    /// Remove a schedule.
+    DeleteSchedule(DeleteScheduleRequest) -> DeleteScheduleResponse;
     /// Read a run's history.
     History(GetWorkflowExecutionHistoryRequest) -> GetWorkflowExecutionHistoryResponse;
     /// Wait for a workflow task.

@@ -87,6 +87,7 @@ impl Job {
                 OperationKind::Cancel { .. } => "cancel of",
                 OperationKind::Terminate { .. } => "terminate of",
                 OperationKind::Deploy { .. } => "deploy for",
+                OperationKind::Schedule { step, .. } => step.name(),
             },
         };
         format!("{verb} {}", self.workflow_id)

@@ -4,7 +4,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use steadfast_core::{
     Batch, Execution, ExecutionKey, InputEvent, Now, Record, Rejection, Reply, Request,
-    message::{Envelope, Message},
+    message::{Envelope, Message, OutboxWork},
+    policy::IdReusePolicy,
     request::{ActivityTarget, SignalRequest},
     shard::Shard,
     update::KnownUpdates,
@@ -150,6 +151,9 @@ impl Saboteur {
         {
             offer.fallback = None;
         }
+        if self.plants(Bug::ScheduleStartsAnew) {
+            start_anew(envelope);
+        }
     }
 
     /// What a new owner of a shard takes over.
@@ -243,6 +247,17 @@ fn freshened(shard: &Shard, mut event: InputEvent) -> InputEvent {
         token.attempt = state.attempt;
     }
     event
+}
+
+/// Every sending of a schedule's start is a start of its own.
+fn start_anew(envelope: &mut Envelope) {
+    if let Message::Outbox(item) = &mut envelope.message
+        && let OutboxWork::StartScheduled(work) = &mut item.work
+    {
+        let (epoch, sequence) = (envelope.epoch.0, envelope.sequence);
+        work.start.request_id = format!("{epoch}-{sequence}").into();
+        work.start.reuse = IdReusePolicy::AllowDuplicate;
+    }
 }
 
 /// Lets tasks wait in a worker's own queue for ever.

@@ -10,6 +10,7 @@ mod faults;
 mod mistake;
 mod parse;
 mod read;
+mod schedule;
 mod text;
 mod view;
 
@@ -23,6 +24,7 @@ pub use cel::Condition;
 pub use expect::{Judged, judge};
 pub use mistake::{Mistake, Mistakes, nearest};
 pub use parse::load;
+pub use schedule::{Overlap, SchedulePlan, ScheduleStep, Times};
 pub use text::{duration_text, parse_duration, parse_rate};
 pub use view::{EntryView, FaultsView, LedgerView, RunView, TimeView, View};
 
@@ -309,6 +311,13 @@ pub enum OperationKind {
         /// How long it takes until the last worker has it; both builds are at work meanwhile.
         over: Duration,
     },
+    /// Does something with a schedule.
+    Schedule {
+        /// Its id.
+        schedule: String,
+        /// What is done.
+        step: ScheduleStep,
+    },
 }
 
 impl fmt::Display for OperationKind {
@@ -326,6 +335,7 @@ impl fmt::Display for OperationKind {
             Self::Cancel { target, .. } => write!(f, "cancel {}", target.id),
             Self::Terminate { target, .. } => write!(f, "terminate {}", target.id),
             Self::Deploy { build, .. } => write!(f, "deploy {build}"),
+            Self::Schedule { schedule, step } => write!(f, "{} {schedule}", step.name()),
         }
     }
 }

@@ -13,7 +13,7 @@ use super::text::unix_millis;
 use super::{
     Condition, Expectation, IdConflict, IdReuse, Moment, Operation, OperationKind, RetryPolicy,
     Scenario, ServiceConfig, Since, Span, StoreKind, Target, Timeouts, UpdateWait, WorkflowStart,
-    World, faults,
+    World, faults, schedule,
 };
 use crate::kernel::Rate;
 use crate::suite::{DEFAULT_BUILD, ServiceFn, Suite};
@@ -473,8 +473,12 @@ impl Parser<'_, '_> {
                 over,
             });
         }
+        if schedule::KINDS.contains(&kind) {
+            return self.schedule_operation(table, kind, known);
+        }
         if !KINDS.contains(&kind) {
-            let help = did_you_mean(kind, "kind", KINDS);
+            let all = KINDS.into_iter().chain(schedule::KINDS);
+            let help = did_you_mean(kind, "kind", all);
             self.log.wrong(
                 span,
                 format!("there is no operation `{kind}`"),
@@ -560,11 +564,35 @@ impl Parser<'_, '_> {
         })
     }
 
+    fn schedule_operation(
+        &mut self,
+        table: &mut Table<'_>,
+        kind: &str,
+        known: &[Known],
+    ) -> Option<OperationKind> {
+        let name = table.need(self.log, "schedule");
+        let name = name
+            .and_then(|item| item.string(self.log))
+            .map(str::to_owned);
+        let workflow = if schedule::has_plan(kind) {
+            let item = table.need(self.log, "workflow");
+            item.and_then(|item| self.target(item, kind, known))
+        } else {
+            None
+        };
+        let step = schedule::step(table, self.log, kind, workflow);
+        Some(OperationKind::Schedule {
+            schedule: name?,
+            step: step?,
+        })
+    }
+
     fn target(&mut self, item: Item<'_>, kind: &str, known: &[Known]) -> Option<Target> {
         let id = self.template(item)?;
         let entry = known.iter().position(|known| known.id == id);
         let single = known.iter().any(|known| known.covers(&id));
-        if entry.is_none() && (id.contains("{n}") || kind.ends_with("-with-start")) {
+        let must_be_entry = kind.ends_with("-with-start") || schedule::has_plan(kind);
+        if entry.is_none() && (id.contains("{n}") || must_be_entry) {
             let help = did_you_mean(&id, "[[workflow]]", known.iter().map(|known| &*known.id));
             let message = format!("no [[workflow]] has the id `{id}`");
             self.log.wrong(item.span(), message, "unknown", help);

@@ -8,6 +8,7 @@ mod caller;
 mod command;
 mod endpoint;
 mod policy;
+mod schedule;
 mod standalone;
 mod start;
 mod update;
@@ -21,6 +22,11 @@ use steadfast_proto::temporal::api::common::v1::WorkflowExecution;
 pub use caller::{cancel, describe, history, query, reset_stickiness, signal, terminate};
 pub use endpoint::{create_endpoint, delete_endpoint, endpoint_id, update_endpoint};
 pub use policy::{retry_policy, retry_policy_to_proto};
+pub(crate) use schedule::scheduled_start;
+pub use schedule::{
+    create_schedule, delete_schedule, describe_schedule, matching_times, patch_schedule,
+    schedule_entry, update_schedule,
+};
 pub use standalone::{
     cancel_activity, describe_activity, poll_activity_end, start_activity, terminate_activity,
 };

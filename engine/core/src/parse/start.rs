@@ -17,6 +17,7 @@ use crate::{
     policy::{IdConflictPolicy, IdReusePolicy},
     record::Proto,
     request::{OnConflict, Request, SignalRequest, StartRequest, Target},
+    schedule::{SCHEDULE_PREFIX, schedule_id},
     standalone::STANDALONE_PREFIX,
 };
 
@@ -102,7 +103,7 @@ fn as_start(request: SignalWithStartWorkflowExecutionRequest) -> StartWorkflowEx
     }
 }
 
-fn parse(
+pub(super) fn parse(
     request: StartWorkflowExecutionRequest,
     fresh: RequestId,
     default_conflict: IdConflictPolicy,
@@ -123,13 +124,18 @@ fn parse(
         attach_callbacks: o.attach_completion_callbacks,
         attach_links: o.attach_links,
     });
-    if request.workflow_id.starts_with(STANDALONE_PREFIX) {
+    let key = key(&request.namespace, &request.workflow_id)?;
+    let reserved = [SCHEDULE_PREFIX, STANDALONE_PREFIX];
+    if let Some(prefix) = reserved
+        .iter()
+        .find(|p| request.workflow_id.starts_with(**p))
+    {
         return invalid(format!(
-            "WorkflowId cannot start with reserved prefix {STANDALONE_PREFIX}"
+            "WorkflowId cannot start with reserved prefix {prefix}"
         ));
     }
     Ok(StartRequest {
-        key: key(&request.namespace, &request.workflow_id)?,
+        key,
         workflow_type: name(
             &workflow_type,
             "WorkflowType is not set on request.",

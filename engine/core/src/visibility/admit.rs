@@ -33,6 +33,14 @@ pub fn admit(request: &mut Request, types: &SearchAttributeTypes) -> Result<(), 
         Request::Start(start) | Request::SignalWithStart(start, _) => admit_start(start, types),
         Request::UpdateWithStart(start, _) => admit_start(Arc::make_mut(start), types),
         Request::StartActivity(activity) => admit_start(&mut activity.start, types),
+        Request::Schedule(schedule) => {
+            let namespace = schedule.key.namespace.clone();
+            for attributes in schedule.search_attributes_mut() {
+                let checked = check(attributes, &namespace, types);
+                checked.map_err(|wrong| Rejection::InvalidArgument(wrong.text()))?;
+            }
+            Ok(())
+        }
         Request::CompleteWorkflowTask(complete) => {
             let namespace = &complete.token.run.execution.namespace;
             for command in &mut complete.commands {
@@ -74,6 +82,7 @@ pub fn carries_attributes(request: &Request) -> bool {
         }
         Request::UpdateWithStart(start, _) => start.search_attributes.is_some(),
         Request::StartActivity(activity) => activity.start.search_attributes.is_some(),
+        Request::Schedule(schedule) => schedule.carries_attributes(),
         Request::CompleteWorkflowTask(complete) => {
             let mut commands = complete.commands.iter().flatten();
             commands.any(|command| match &command.kind {

@@ -12,12 +12,13 @@
 //! poll-nexus                      nexus done|started TOKEN|failed|canceled|busy|refused|cancel-taken
 //! start-activity A [request=ID] [reuse=reject] [conflict=use] [stc=..] [s2c=..] [attempts=3] [delay=5s]
 //! await-activity A                cancel-activity A               terminate-activity A            describe-activity A
-//! advance 10s     restart     evict W     deaf     hear     clock-back 1h     shutdown-worker QUEUE
+//! advance 10s     restart     evict W     deaf     hear     clock-back 1h     clock-forward 1h     shutdown-worker QUEUE
+//! schedule create|update|trigger|backfill|pause|unpause|describe|times|delete S …    (see `schedules.rs`)
 //! ```
 //! Commands: `activity ID [eager] [stc=5s] [s2c=..] [s2s=..] [hb=..] [attempts=3]`, `cancel-activity ID`, `timer ID 5s`,
 //! `cancel-timer ID`, `child W [abandon|request-cancel]`, `signal-external W NAME`, `cancel-external W`, `marker NAME`,
 //! `nexus OPERATION [to=ENDPOINT] [s2c=..] [s2s=..] [stc=..]`, `cancel-nexus OPERATION`, `upsert KEY VALUE`,
-//! `memo KEY VALUE`, `done`, `fail`, `canceled`, `continue-as-new`. What a worker says to updates stands among the
+//! `memo KEY VALUE`, `done [RESULT]`, `fail`, `canceled`, `continue-as-new`. What a worker says to updates stands among the
 //! commands: see `updates`. With `discards` the worker says that it can forget a task.
 
 use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
@@ -121,14 +122,14 @@ impl<'a> Words<'a> {
             .unwrap_or_else(|| panic!("word {index} is missing: {:?}", self.plain))
     }
 
-    fn time(&self, key: &str) -> Option<prost_types::Duration> {
+    pub(crate) fn time(&self, key: &str) -> Option<prost_types::Duration> {
         self.options
             .get(key)
             .map(|value| duration_to_proto(duration(value)))
     }
 }
 
-fn duration(text: &str) -> Duration {
+pub(crate) fn duration(text: &str) -> Duration {
     let digits = text.find(|c: char| !c.is_ascii_digit()).expect("a unit");
     let number: u64 = text[..digits].parse().expect("a number");
     match &text[digits..] {
@@ -152,7 +153,7 @@ pub(crate) fn execution(id: &str) -> Option<WorkflowExecution> {
     })
 }
 
-fn queue(name: &str, kind: TaskQueueKind) -> Option<TaskQueue> {
+pub(crate) fn queue(name: &str, kind: TaskQueueKind) -> Option<TaskQueue> {
     Some(TaskQueue {
         name: name.into(),
         kind: kind.into(),
@@ -234,6 +235,10 @@ impl Script {
                     ..Default::default()
                 },
             )),
+            "schedule" => {
+                let request = crate::schedules::request(words.at(0), &words, self.world.now.wall);
+                self.request(request);
+            }
             "poll" => self.poll(words.plain.first().unwrap_or(&"queue")),
             "poll-activity" => self.poll_activity(words.plain.first().unwrap_or(&"queue")),
             "start-activity" => self.request(start_activity(&words)),
@@ -247,6 +252,13 @@ impl Script {
             "answer-query" => self.answer_query(),
             "activity" => self.activity_says(words.at(0)),
             "advance" => self.world.advance(duration(words.at(0))),
+            "clock-forward" => {
+                let now = self.world.now;
+                self.world.now = Now {
+                    wall: now.wall.plus(duration(words.at(0))),
+                    ..now
+                };
+            }
             "clock-back" => {
                 let back = duration(words.at(0)).as_nanos();
                 let wall = self.world.now.wall.as_nanos() - i64::try_from(back).expect("small");
@@ -564,7 +576,12 @@ impl Script {
                 }),
             }
             .into(),
-            "done" => commands::CompleteWorkflowExecutionCommandAttributes::default().into(),
+            "done" => commands::CompleteWorkflowExecutionCommandAttributes {
+                result: words.plain.get(1).map(|result| Payloads {
+                    payloads: vec![text(result)],
+                }),
+            }
+            .into(),
             "fail" => commands::FailWorkflowExecutionCommandAttributes {
                 failure: Some(Failure::application("it failed", "Oops")),
             }
@@ -789,6 +806,7 @@ impl Script {
                     .unwrap_or_default();
                 format!("query answered: {}", String::from_utf8_lossy(&said.data))
             }
+            Reply::Schedule(reply) => crate::schedules::describe(&reply),
             Reply::QueryRejected(status) => format!("query rejected: {status:?}"),
             Reply::Describe(_) => "described".to_owned(),
             Reply::Time(time) => format!("time {time}"),
@@ -960,13 +978,19 @@ pub(crate) fn show(event: &HistoryEvent) -> String {
         "initiator",
         "protocol_instance_id",
         "accepted_event_id",
+        "last_completion_result",
+        "continued_failure",
     ] {
         let Some(at) = debug.find(&format!(" {field}: ")) else {
             continue;
         };
         let value = &debug[at + field.len() + 3..];
         let value = value.split([',', ' ', '}', ')']).next().unwrap_or("");
-        if !matches!(
+        if matches!(field, "last_completion_result" | "continued_failure") {
+            let given = if value == "None" { "" } else { " with " };
+            let name = if value == "None" { "" } else { field };
+            write!(line, "{given}{name}").expect("a string");
+        } else if !matches!(
             value,
             "0" | "None" | "\"\"" | "Unspecified" | "Some(Failure"
         ) {

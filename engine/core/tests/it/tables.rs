@@ -14,11 +14,16 @@ struct Table {
 
 impl Table {
     fn print(&self) -> String {
+        self.print_and_look(None)
+    }
+
+    /// The same with what one more line says after each event.
+    fn print_and_look(&self, look: Option<&str>) -> String {
         let mut out = String::new();
         for (state, path) in self.states {
             writeln!(out, "{state}").expect("a string");
             for event in self.events {
-                let outcome = outcome(path, event);
+                let outcome = outcome(path, event, look);
                 writeln!(out, "    {event:<44} {outcome}").expect("a string");
             }
         }
@@ -27,7 +32,7 @@ impl Table {
 }
 
 /// What one more line does after a path of lines.
-fn outcome(path: &[&str], event: &str) -> String {
+fn outcome(path: &[&str], event: &str, look: Option<&str>) -> String {
     let mut script = Script::default();
     for line in path {
         script.line(line);
@@ -42,12 +47,19 @@ fn outcome(path: &[&str], event: &str) -> String {
         .iter()
         .map(|e| e.split(' ').next().unwrap_or(""))
         .collect();
-    match (heard.is_empty(), written.is_empty()) {
+    let mut outcome = match (heard.is_empty(), written.is_empty()) {
         (true, true) => "–".to_owned(),
         (false, true) => heard.join(" / "),
         (true, false) => format!("→ {}", written.join(" ")),
         (false, false) => format!("{} → {}", heard.join(" / "), written.join(" ")),
+    };
+    if let Some(look) = look {
+        script.line(look);
+        let seen = script.take_output();
+        let seen: Vec<_> = seen.lines().skip(1).map(str::trim).collect();
+        write!(outcome, "\n{:48} {}", "", seen.join(" / ")).expect("a string");
     }
+    outcome
 }
 
 fn events(script: &Script) -> Vec<String> {
@@ -350,4 +362,50 @@ fn child_table() {
         ],
     };
     insta::assert_snapshot!(table.print());
+}
+
+#[test]
+fn schedule_table() {
+    let table = Table {
+        states: &[
+            ("absent", &[]),
+            ("waiting", &["schedule create S every=1h"]),
+            (
+                "running",
+                &["schedule create S every=1h overlap=one trigger"],
+            ),
+            (
+                "running, one waits",
+                &[
+                    "schedule create S every=1h overlap=one trigger",
+                    "advance 1h",
+                ],
+            ),
+            (
+                "starting",
+                &["deaf", "schedule create S every=1h trigger", "hear"],
+            ),
+            ("paused", &["schedule create S every=1h paused"]),
+            ("out of actions", &["schedule create S every=1h limited=0"]),
+            (
+                "deleted",
+                &["schedule create S every=1h", "schedule delete S"],
+            ),
+        ],
+        events: &[
+            "schedule create S every=1h",
+            "schedule create S every=1h request=another",
+            "schedule trigger S",
+            "schedule backfill S -90m 0s overlap=allow",
+            "schedule pause S why",
+            "schedule unpause S why",
+            "schedule update S every=2h",
+            "schedule delete S",
+            "advance 1h",
+            "terminate job-2023-11-14T22:13:20Z",
+            "restart",
+            "evict temporal-sys-scheduler:S",
+        ],
+    };
+    insta::assert_snapshot!(table.print_and_look(Some("schedule describe S")));
 }

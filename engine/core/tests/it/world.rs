@@ -211,7 +211,9 @@ impl World {
                 | Record::Namespace(..)
                 | Record::Row(_)
                 | Record::Nexus(..)
-                | Record::Endpoint(..) => None,
+                | Record::Endpoint(..)
+                | Record::Schedule(_)
+                | Record::Scheduled(_) => None,
             })
             .collect()
     }

@@ -11,6 +11,7 @@ use steadfast_core::{
     ExecutionKey, MatchingInput, Registry, Rejection, Reply, ReplyTo, Request, Timestamp,
     namespace::SYSTEM_NAMESPACE,
     nexus::Endpoints,
+    schedule::ListSchedules,
     visibility::{GroupBy, SearchAttributeTypes},
 };
 use steadfast_store::{Count, Page, Query};
@@ -24,6 +25,8 @@ const MAX_CALLERS: usize = 100_000;
 pub(crate) enum Ask {
     /// A shard.
     Shard(Request),
+    /// The schedules of a shard, by its number.
+    Schedules(u32, ListSchedules),
     /// Matching.
     Matching(MatchingInput),
     /// The clock that tests skip.

@@ -242,6 +242,11 @@ impl Host {
                 self.callers.wait(to, Place::Shard(shard), answer);
                 self.step(shard, InputEvent::Request(to, request));
             }
+            Ask::Schedules(number, list) => {
+                let shard = ShardId(number);
+                self.callers.wait(to, Place::Shard(shard), answer);
+                self.step(shard, InputEvent::ListSchedules(to, list));
+            }
             Ask::Matching(input) => {
                 self.callers.wait(to, Place::Matching, answer);
                 if self.draining && matches!(input, MatchingInput::Poll { .. }) {

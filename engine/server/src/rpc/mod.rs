@@ -10,6 +10,7 @@
 //! | `activities` | those who start activities that no workflow has scheduled |
 //! | `nexus` | those who look after Nexus endpoints, and those who handle what is asked of them |
 //! | `heartbeats` | those who say, or want to know, who works |
+//! | `schedules` | those who look after schedules |
 //! | `namespaces` | those who look after namespaces and their search attributes |
 //! | `system` | everybody who connects |
 //! | `clock` | tests that skip time |
@@ -21,6 +22,7 @@ mod clock;
 mod heartbeats;
 mod namespaces;
 mod nexus;
+mod schedules;
 mod system;
 mod table;
 mod updates;

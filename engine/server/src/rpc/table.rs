@@ -82,6 +82,15 @@ impl WorkflowService for Frontend {
         request_cancel_activity_execution: workflow::RequestCancelActivityExecutionRequest => workflow::RequestCancelActivityExecutionResponse;
         terminate_activity_execution: workflow::TerminateActivityExecutionRequest => workflow::TerminateActivityExecutionResponse;
         shutdown_worker: workflow::ShutdownWorkerRequest => workflow::ShutdownWorkerResponse;
+        // Schedules.
+        create_schedule: workflow::CreateScheduleRequest => workflow::CreateScheduleResponse;
+        describe_schedule: workflow::DescribeScheduleRequest => workflow::DescribeScheduleResponse;
+        update_schedule: workflow::UpdateScheduleRequest => workflow::UpdateScheduleResponse;
+        patch_schedule: workflow::PatchScheduleRequest => workflow::PatchScheduleResponse;
+        list_schedule_matching_times: workflow::ListScheduleMatchingTimesRequest => workflow::ListScheduleMatchingTimesResponse;
+        delete_schedule: workflow::DeleteScheduleRequest => workflow::DeleteScheduleResponse;
+        list_schedules: workflow::ListSchedulesRequest => workflow::ListSchedulesResponse;
+        count_schedules: workflow::CountSchedulesRequest => workflow::CountSchedulesResponse;
         // Namespaces.
         register_namespace: workflow::RegisterNamespaceRequest => workflow::RegisterNamespaceResponse;
         describe_namespace: workflow::DescribeNamespaceRequest => workflow::DescribeNamespaceResponse;

@@ -6,5 +6,6 @@ mod basics;
 mod client;
 mod durable;
 mod hostile;
+mod schedules;
 mod skipping;
 mod visibility;

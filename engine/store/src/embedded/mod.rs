@@ -653,7 +653,7 @@ fn apply_frame(
             _ => run.insert(raw.names.run_id()).clone(),
         };
         let record = raw.record(payload)?;
-        if record.is_of_run() && !execution.runs.contains_key(&run_id) {
+        if !execution.knows(&run_id, &record) {
             return Err(format!("run {run_id} of {key} was never created"));
         }
         execution.apply(&Entry {

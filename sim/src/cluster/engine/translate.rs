@@ -10,6 +10,7 @@ use steadfast_core::{
     ids::{RequestId, UpdateId},
     matching::MatchingInput,
     parse, render,
+    schedule::{ScheduleReply, conflict_token},
     visibility::{self, ListRequest, SearchAttributeTypes},
 };
 use steadfast_proto::temporal::api::{
@@ -62,6 +63,11 @@ pub(super) fn parse(reply_to: ReplyTo, held: Duration, rpc: Rpc) -> Result<Inbou
         Rpc::Query(body) => parse::query(body)?,
         Rpc::Describe(body) => parse::describe(&body)?,
         Rpc::History(body) => parse::history(&body)?,
+        Rpc::CreateSchedule(body) => parse::create_schedule(body)?,
+        Rpc::DescribeSchedule(body) => parse::describe_schedule(&body)?,
+        Rpc::UpdateSchedule(body) => parse::update_schedule(body)?,
+        Rpc::PatchSchedule(body) => parse::patch_schedule(body)?,
+        Rpc::DeleteSchedule(body) => parse::delete_schedule(&body)?,
         Rpc::CompleteWorkflowTask(body) => parse::workflow_task_completed(body)?,
         Rpc::FailWorkflowTask(body) => parse::workflow_task_failed(body)?,
         Rpc::CompleteActivity(body) => parse::activity_completed(body)?,
@@ -157,6 +163,18 @@ pub(super) fn render(
         Reply::Namespaces(_) | Reply::Time(_) => {
             unreachable!("nobody in the simulator asks for them")
         }
+        Reply::Schedule(reply) => Ok(match *reply {
+            ScheduleReply::Created(token) => {
+                Answer::CreateSchedule(service::CreateScheduleResponse {
+                    conflict_token: conflict_token(token),
+                })
+            }
+            ScheduleReply::Described(answer) => Answer::DescribeSchedule(*answer),
+            ScheduleReply::Times(_)
+            | ScheduleReply::Ids(_)
+            | ScheduleReply::Entry(_)
+            | ScheduleReply::Done => done(rpc),
+        }),
         Reply::History(reply) => {
             let (events, _) = page(&reply.run, reply.events, store)?;
             let waits = matches!(rpc, Rpc::History(body) if body.wait_new_event);
@@ -222,6 +240,9 @@ fn done(rpc: &Rpc) -> Answer {
         Rpc::CompleteActivity(_) => Answer::CompleteActivity(Default::default()),
         Rpc::FailActivity(_) => Answer::FailActivity(Default::default()),
         Rpc::CancelActivity(_) => Answer::CancelActivity(Default::default()),
+        Rpc::UpdateSchedule(_) => Answer::UpdateSchedule(Default::default()),
+        Rpc::PatchSchedule(_) => Answer::PatchSchedule(Default::default()),
+        Rpc::DeleteSchedule(_) => Answer::DeleteSchedule(Default::default()),
         _ => Answer::Terminate(Default::default()),
     }
 }
