@@ -17,7 +17,7 @@ use crate::{
     policy::{IdConflictPolicy, IdReusePolicy},
     record::Proto,
     request::{OnConflict, Request, SignalRequest, StartRequest, Target},
-    schedule::{SCHEDULE_PREFIX, schedule_id},
+    schedule::SCHEDULE_PREFIX,
     standalone::STANDALONE_PREFIX,
 };
 
