@@ -85,13 +85,11 @@ fn scenarios(suite: Suite) -> Suite {
         "subscription_trial.toml",
         "batch_fulfillment.toml",
         "money_transfer.toml",
-        "instant_transfer.toml",
         "standing_order.toml",
         "long_poller.toml",
         "shopping_cart.toml",
         "patched_rollout.toml",
         "bad_deploy.toml",
         "noisy_neighbours.toml",
-        "feature_tour.toml",
     )
 }

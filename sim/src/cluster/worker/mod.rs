@@ -10,7 +10,7 @@ mod tasks;
 
 use std::{
     cell::{Cell, RefCell},
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     rc::Rc,
     time::Duration,
 };
@@ -138,6 +138,8 @@ pub struct WorkerNode {
     build: usize,
     caller: Caller<About>,
     cache: Cache,
+    /// Runs of which a completion has no answer: what the engine made of it is not known.
+    unanswered: BTreeSet<cache::RunId>,
     activities: Activities,
     locals: Locals,
     polls: Vec<Standing>,
@@ -163,6 +165,7 @@ impl WorkerNode {
             build: config.build.get(),
             caller: Caller::new(me.generation, CALLS),
             cache: Cache::new(config.cache),
+            unanswered: BTreeSet::new(),
             activities: Activities::new(me.generation, Desk::default()),
             locals: Locals::default(),
             polls,
@@ -264,7 +267,7 @@ impl WorkerNode {
             }
             (About::Fetch(fetch), answer) => self.fetched(ctx, *fetch, answer),
             (About::Completion(run), Ok(Answer::CompleteWorkflowTask(next))) => {
-                if next.reset_history_event_id > 0 {
+                if self.unanswered.remove(&run) && next.reset_history_event_id > 0 {
                     self.cache.rewind(&run, next.reset_history_event_id);
                 }
                 if let Some(task) = next.workflow_task {
@@ -275,7 +278,10 @@ impl WorkerNode {
                 }
             }
             // The engine did not take it: what is cached has gone further than the history.
-            (About::Completion(run), _) => self.completion_refused(ctx, &run),
+            (About::Completion(run), _) => {
+                self.unanswered.remove(&run);
+                self.completion_refused(ctx, &run);
+            }
             (About::Heartbeat(slot), answer) => self.heartbeat_answered(slot, &answer),
             (About::Report | About::Ended, _) => {}
         }

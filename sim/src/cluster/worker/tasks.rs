@@ -240,6 +240,10 @@ impl WorkerNode {
         id: &RunId,
         task: &PollWorkflowTaskQueueResponse,
     ) -> Option<Box<CachedRun>> {
+        // Whether an unanswered completion was taken, or told to be forgotten, is not known: the history will say.
+        if task.query.is_none() && self.unanswered.remove(id) {
+            self.cache.remove(id);
+        }
         if let Some(run) = self.cache.take(id) {
             return Some(run);
         }
@@ -317,6 +321,7 @@ impl WorkerNode {
             let run = self.abandon(ctx, work);
             self.cache.keep(id.clone(), run);
         }
+        self.unanswered.insert(id.clone());
         self.caller
             .call(ctx, to, rpc, About::Completion(id.clone()));
     }
