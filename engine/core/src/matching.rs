@@ -13,11 +13,16 @@
 //! | claimed | started | gone; the shard has answered the poller | – |
 //! | claimed | refused | gone; the poller waits again | – |
 //!
+//! Which version of the workers a task is for, if they have versions, is the affair of `routing`.
+//!
 //! A query is handed to a poller at once and waits for the worker's answer, its caller's end, or its own.
 // temporal: service/matching/{matching_engine,physical_task_queue_manager}.go.
 
+mod routing;
+
 use std::{
     collections::{BTreeMap, VecDeque},
+    sync::Arc,
     time::Duration,
 };
 
@@ -25,11 +30,13 @@ use serde::{Deserialize, Serialize};
 use steadfast_proto::temporal::api::query::v1::WorkflowQueryResult;
 
 use crate::{
-    effect::{Effect, EventRange, QueryTaskReply, Rejection, Reply, ReplyTo},
-    ids::{Epoch, EventId, RequestId, ShardId},
+    deployment::Routing,
+    effect::{Effect, EventRange, Exhausted, QueryTaskReply, Rejection, Reply, ReplyTo},
+    ids::{Epoch, EventId, Namespace, RequestId, ShardId},
     limits::{MAX_POLLERS, QUERY_TIMEOUT, RESEND_INTERVAL, STICKY_LIVENESS},
     message::{Address, Claim, ClaimId, Envelope, Message, Offer, QueryOffer, QueueKey, TaskRef},
     time::Monotonic,
+    versioning::Route,
     workflow_task::query_answer,
 };
 
@@ -44,6 +51,8 @@ pub enum MatchingInput {
         queue: QueueKey,
         /// Who polls.
         identity: String,
+        /// The worker that polls, as it names itself; may be empty.
+        worker: String,
         /// How long it waits.
         patience: Duration,
     },
@@ -58,12 +67,16 @@ pub enum MatchingInput {
         /// What the workflow code said.
         result: Box<WorkflowQueryResult>,
     },
-    /// A worker ends in good order and will not poll its sticky queue again.
+    /// A worker ends in good order and will not poll again.
     ShutdownWorker {
         /// Where the worker waits.
         reply_to: ReplyTo,
+        /// Its namespace.
+        namespace: Namespace,
+        /// As its polls name it; may be empty.
+        worker: String,
         /// The queue that only it polled.
-        sticky: QueueKey,
+        sticky: Option<QueueKey>,
     },
     /// A shard says something.
     Message(Box<Envelope>),
@@ -108,6 +121,10 @@ pub struct Matching {
     tasks: BTreeMap<TaskRef, Place>,
     claims: BTreeMap<ClaimId, PendingClaim>,
     queries: BTreeMap<QueryToken, OpenQuery>,
+    /// How the queues of worker deployments are routed.
+    routing: BTreeMap<QueueKey, BTreeMap<Arc<str>, Routing>>,
+    /// How new that is.
+    revisions: BTreeMap<(Namespace, Arc<str>), u64>,
     next_number: u64,
 }
 
@@ -129,6 +146,7 @@ enum Place {
 struct Poller {
     reply_to: ReplyTo,
     identity: String,
+    worker: String,
     expires: Monotonic,
 }
 
@@ -166,6 +184,8 @@ impl Matching {
             tasks: BTreeMap::new(),
             claims: BTreeMap::new(),
             queries: BTreeMap::new(),
+            routing: BTreeMap::new(),
+            revisions: BTreeMap::new(),
             next_number: 0,
         };
         for shard in 0..shards {
@@ -208,11 +228,13 @@ impl Matching {
                 reply_to,
                 queue,
                 identity,
+                worker,
                 patience,
             } => {
                 let poller = Poller {
                     reply_to,
                     identity,
+                    worker,
                     expires: now.plus(patience),
                 };
                 self.poll(now, queue, poller, effects);
@@ -225,8 +247,16 @@ impl Matching {
             } => {
                 self.query_answered(reply_to, token, &result, effects);
             }
-            MatchingInput::ShutdownWorker { reply_to, sticky } => {
-                self.shut_down(now, &sticky, effects);
+            MatchingInput::ShutdownWorker {
+                reply_to,
+                namespace,
+                worker,
+                sticky,
+            } => {
+                self.end_polls_of(&namespace, &worker, effects);
+                if let Some(sticky) = sticky {
+                    self.shut_down(now, &sticky, effects);
+                }
                 effects.push(Effect::Reply(reply_to, Ok(Reply::Done)));
             }
             MatchingInput::Message(envelope) => self.message(now, *envelope, effects),
@@ -249,7 +279,10 @@ impl Matching {
         let queue = self.queues.entry(key.clone()).or_default();
         queue.polled = Some(now);
         if queue.pollers.len() >= MAX_POLLERS {
-            let busy = Rejection::ResourceExhausted("too many pollers on this queue".to_owned());
+            let busy = Rejection::ResourceExhausted(
+                Exhausted::Callers,
+                "too many pollers on this queue".to_owned(),
+            );
             effects.push(Effect::Reply(poller.reply_to, Err(busy)));
             return;
         }
@@ -282,7 +315,13 @@ impl Matching {
                 self.claim_answered(now, claim, started, effects);
             }
             Message::Query(query) => self.query(now, *query, effects),
+            Message::Routing(update) => {
+                let taken = Message::RoutingTaken(update.key(), update.revision);
+                self.send(envelope.from, taken, effects);
+                self.route(now, *update, effects);
+            }
             Message::OfferTaken(_)
+            | Message::RoutingTaken(..)
             | Message::MatchingStarted
             | Message::Claim(_)
             | Message::Outbox(_)
@@ -292,17 +331,22 @@ impl Matching {
         }
     }
 
-    fn offer(
-        &mut self,
-        now: Monotonic,
-        mut offer: Offer,
-        from: Address,
-        effects: &mut Vec<Effect>,
-    ) {
+    fn offer(&mut self, now: Monotonic, offer: Offer, from: Address, effects: &mut Vec<Effect>) {
         self.send(from, Message::OfferTaken(offer.task.clone()), effects);
         if self.tasks.contains_key(&offer.task) {
             return;
         }
+        self.enqueue(now, offer, effects);
+    }
+
+    /// Puts a task where it waits for a poller of the version that it is for.
+    fn enqueue(&mut self, now: Monotonic, mut offer: Offer, effects: &mut Vec<Effect>) {
+        let normal = offer.fallback.as_ref().unwrap_or(&offer.queue);
+        let version = self.target(normal, &offer.route);
+        if let Some(fallback) = &mut offer.fallback {
+            fallback.version.clone_from(&version);
+        }
+        offer.queue.version = version;
         if !self.is_live(now, &offer.queue) {
             fall_back(&mut offer);
         }
@@ -365,6 +409,13 @@ impl Matching {
             reply_to: poller.reply_to,
             request_id: RequestId::new(format!("poll-{}-{}", id.incarnation, id.number)),
             identity: poller.identity.clone(),
+            target: self.target(
+                offer.fallback.as_ref().unwrap_or(&offer.queue),
+                &Route {
+                    pinned: None,
+                    ..offer.route
+                },
+            ),
         };
         self.tasks.insert(offer.task, Place::Claimed);
         let pending = PendingClaim {
@@ -404,6 +455,9 @@ impl Matching {
     }
 
     fn query(&mut self, now: Monotonic, mut query: QueryOffer, effects: &mut Vec<Effect>) {
+        let version = self.target(&query.queue, &query.route);
+        query.queue.version.clone_from(&version);
+        query.sticky = query.sticky.map(|sticky| QueueKey { version, ..sticky });
         query.sticky = query.sticky.filter(|sticky| self.is_live(now, sticky));
         let key = query.sticky.clone().unwrap_or_else(|| query.queue.clone());
         self.queues
@@ -494,6 +548,24 @@ impl Matching {
         self.leave_dead_sticky_queues(now, effects);
     }
 
+    /// A worker that ends has its polls answered: none of them may take a task with it.
+    // temporal: service/matching/matching_engine.go CancelOutstandingWorkerPolls.
+    fn end_polls_of(&mut self, namespace: &Namespace, worker: &str, effects: &mut Vec<Effect>) {
+        if worker.is_empty() {
+            return;
+        }
+        let queues = self.queues.iter_mut();
+        for (_, queue) in queues.filter(|(key, _)| key.namespace == *namespace) {
+            queue.pollers.retain(|poller| {
+                let ends = poller.worker == worker;
+                if ends {
+                    effects.push(Effect::Reply(poller.reply_to, Ok(Reply::NoTask)));
+                }
+                !ends
+            });
+        }
+    }
+
     fn end_polls(&mut self, now: Monotonic, effects: &mut Vec<Effect>) {
         for queue in self.queues.values_mut() {
             queue.pollers.retain(|poller| {
@@ -564,12 +636,16 @@ impl Matching {
     /// Nobody will poll this sticky queue again: its polls end and whatever comes for it is passed on at once.
     // temporal: service/frontend/workflow_handler.go ShutdownWorker, matching_engine.go ForceUnloadTaskQueuePartition.
     fn shut_down(&mut self, now: Monotonic, sticky: &QueueKey, effects: &mut Vec<Effect>) {
-        if let Some(queue) = self.queues.get_mut(sticky) {
+        let mut left = Vec::new();
+        for (key, queue) in self.versions_of_mut(sticky) {
             for poller in queue.pollers.drain(..) {
                 effects.push(Effect::Reply(poller.reply_to, Ok(Reply::NoTask)));
             }
+            left.push(key.clone());
         }
-        self.leave(now, sticky, effects);
+        for key in left {
+            self.leave(now, &key, effects);
+        }
     }
 }
 

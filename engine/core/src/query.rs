@@ -15,7 +15,7 @@ use steadfast_proto::temporal::api::enums::v1::{
 };
 
 use crate::{
-    effect::{Rejection, Reply, ReplyTo},
+    effect::{Exhausted, Rejection, Reply, ReplyTo},
     ids::TaskQueueName,
     limits::MAX_BUFFERED_QUERIES,
     message::{Message, QueryOffer, QueueKey, TaskKind},
@@ -53,6 +53,7 @@ impl Tx<'_> {
             self.reply(
                 reply_to,
                 Err(Rejection::ResourceExhausted(
+                    Exhausted::Workflow,
                     "consistent query buffer is full".to_owned(),
                 )),
             );
@@ -81,6 +82,7 @@ impl Tx<'_> {
             namespace: self.key.namespace.clone(),
             kind: TaskKind::Workflow,
             name,
+            version: None,
         };
         let history = &self.run.history;
         let offer = QueryOffer {
@@ -88,6 +90,7 @@ impl Tx<'_> {
             workflow_type: workflow_type(history),
             queue: queue(self.normal_queue().into()),
             sticky: self.run.sticky.as_ref().map(|s| queue(s.queue.clone())),
+            route: self.run.route(self.key),
             last_event: history.last_event(),
             previous_started: history.previous_started,
             query: query.query,

@@ -2,8 +2,10 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 mod access;
+mod activities;
 mod basics;
 mod client;
+mod deployments;
 mod durable;
 mod hostile;
 mod schedules;
