@@ -6,8 +6,10 @@
 //! | shard → matching | `Withdraw` | never: a claim of a task that is gone is refused | nothing |
 //! | shard → matching | `Query` | never: the caller's long poll ends and asks again | answered once |
 //! | matching → shard | `Claim` | `ClaimAnswer` | same claim: same start, same reply |
-//! | shard → matching | `Routing` | never: it is said again with every change, and when matching starts | the newer one counts |
+//! | shard → matching | `Routing` | `RoutingTaken` | the newer one counts |
 //! | shard → shard | `Outbox` | `OutboxAnswer` | the receiver's own rule (request ids, pending maps) |
+
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use steadfast_proto::temporal::api::{
@@ -178,8 +180,8 @@ pub struct QueryOffer {
     pub workflow_type: String,
     /// The run's normal queue.
     pub queue: QueueKey,
-    /// The queue of the worker that has it in its cache.
-    pub sticky: Option<QueueKey>,
+    /// The worker that has it in its cache, if one does.
+    pub sticky: Option<StickyQuery>,
     /// How matching finds the version of the workers that it is for.
     pub route: Route,
     /// The last event that the answer must know of.
@@ -190,6 +192,15 @@ pub struct QueryOffer {
     pub query: WorkflowQuery,
     /// Where the caller waits.
     pub reply_to: ReplyTo,
+}
+
+/// A query goes to the worker with a cache first, but not for long.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StickyQuery {
+    /// The queue that only this worker polls.
+    pub queue: QueueKey,
+    /// How long to wait there, for the answer too, before the query goes to the normal queue.
+    pub patience: Duration,
 }
 
 /// Work that a run has for another execution: durable in the sender, done at least once, harmless when repeated.

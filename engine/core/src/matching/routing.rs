@@ -63,7 +63,7 @@ impl Matching {
             self.enqueue(now, offer, effects);
         }
         for query in queries {
-            self.query(now, query, effects);
+            self.query(now, query.offer, effects);
         }
     }
 
