@@ -236,7 +236,7 @@ impl Schedules {
 
     /// The run is over: `rows` are those of all stores that are of schedules. Each schedule has one, and shows there
     /// whether it is paused.
-    pub fn listed(&mut self, at: Time, namespace: &str, rows: &[&Listed]) {
+    pub(crate) fn listed(&mut self, at: Time, namespace: &str, rows: &[&Listed]) {
         let mut found: BTreeMap<_, _> = rows
             .iter()
             .map(|row| ((row.workflow_id.as_str(), &row.run_id), &row.row))

@@ -42,8 +42,9 @@ fn poll(of: &str) -> PollWorkflowTaskQueueRequest {
 
 /// Whatever a poll brings within the time that a server waits.
 async fn polled(client: &Client, of: &str) -> PollWorkflowTaskQueueResponse {
-    let polled = client.clone().0.poll_workflow_task_queue(long(poll(of)));
-    polled.await.unwrap().into_inner()
+    let mut client = client.clone();
+    let polled = client.0.poll_workflow_task_queue(long(poll(of))).await;
+    polled.unwrap().into_inner()
 }
 
 async fn task_of(client: &Client, of: &str) -> PollWorkflowTaskQueueResponse {
@@ -81,10 +82,8 @@ async fn set_current(client: &Client, of: &str, token: &[u8]) -> Result<Vec<u8>,
         identity: "operator".to_owned(),
         ..SetWorkerDeploymentCurrentVersionRequest::default()
     };
-    let set = client
-        .clone()
-        .0
-        .set_worker_deployment_current_version(current);
+    let mut client = client.clone();
+    let set = client.0.set_worker_deployment_current_version(current);
     Ok(set.await?.into_inner().conflict_token.to_vec())
 }
 
@@ -166,10 +165,8 @@ async fn a_share_of_the_work_is_a_percentage() {
         (ramping("3.0", 10.0), Code::NotFound),
         (ramping("1.0", 12.5), Code::Ok),
     ] {
-        let set = client
-            .clone()
-            .0
-            .set_worker_deployment_ramping_version(request);
+        let mut client = client.clone();
+        let set = client.0.set_worker_deployment_ramping_version(request);
         let code = set.await.map_or_else(|status| status.code(), |_| Code::Ok);
         assert_eq!(code, expected);
     }
