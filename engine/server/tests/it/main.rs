@@ -3,6 +3,7 @@
 
 mod access;
 mod activities;
+mod arbitrary;
 mod basics;
 mod client;
 mod deployments;
