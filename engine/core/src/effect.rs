@@ -15,6 +15,7 @@ use steadfast_proto::temporal::api::{
 };
 
 use crate::{
+    deployment::Deployment,
     ids::{
         ActivityId, Epoch, EventId, ExecutionKey, Namespace, RequestId, RunId, RunKey, ShardId,
         TaskQueueName, UpdateId,
@@ -126,6 +127,8 @@ pub enum Reply {
     Endpoints(Endpoints, String),
     /// What was asked of a schedule.
     Schedule(Box<ScheduleReply>),
+    /// A worker deployment as it is now, and as it was before the request.
+    Deployment(Box<Deployment>, Option<Box<Deployment>>),
 }
 
 /// A run was started, or was there.
@@ -280,6 +283,21 @@ pub struct HistoryReply {
     pub open: bool,
 }
 
+/// What there is too much of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exhausted {
+    /// What one workflow can take at a time.
+    Workflow,
+    /// Callers that wait, or what they wait for.
+    Callers,
+    /// Versions of a worker deployment, or queues of one of them.
+    Versions,
+    /// Entries that are kept for good.
+    Entries,
+    /// What the whole server can take at a time.
+    Server,
+}
+
 /// What a caller may be told instead of an answer. The server maps each to one gRPC status.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Rejection {
@@ -313,9 +331,9 @@ pub enum Rejection {
     /// The run has had no workflow task yet. FAILED_PRECONDITION with `WorkflowNotReadyFailure`.
     #[error("{0}")]
     NotReady(String),
-    /// Too much. RESOURCE_EXHAUSTED.
-    #[error("{0}")]
-    ResourceExhausted(String),
+    /// Too much. RESOURCE_EXHAUSTED with `ResourceExhaustedFailure`.
+    #[error("{1}")]
+    ResourceExhausted(Exhausted, String),
     /// Try again. UNAVAILABLE.
     #[error("{0}")]
     Unavailable(String),
@@ -325,6 +343,9 @@ pub enum Rejection {
     /// The name of a namespace is taken. ALREADY_EXISTS with `NamespaceAlreadyExistsFailure`.
     #[error("{0}")]
     NamespaceExists(String),
+    /// A part of a completion is missing. ABORTED with `WorkflowTaskCompletionBufferLostFailure`.
+    #[error("workflow task completion pages are missing; send them again")]
+    PagesLost,
     /// The name of something else is taken. ALREADY_EXISTS.
     #[error("{0}")]
     Exists(String),

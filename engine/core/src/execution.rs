@@ -12,6 +12,7 @@ use steadfast_proto::temporal::api::history::v1::HistoryEvent;
 use crate::{
     activity::ActivityState,
     deadline::sleeps_until,
+    deployment::Deployment,
     history::HistoryState,
     ids::{EventId, ExecutionKey, RequestId, RunId},
     namespace::Registry,
@@ -36,6 +37,8 @@ pub struct Execution {
     pub endpoints: Endpoints,
     /// The schedule that lives here, in place of runs.
     pub schedule: Option<Box<Schedule>>,
+    /// The worker deployment that this execution is, if it is one.
+    pub deployment: Option<Box<Deployment>>,
 }
 
 /// One run.
@@ -71,6 +74,8 @@ pub struct Run {
     pub begun: bool,
     /// The schedule that is to hear of the end of the chain.
     pub scheduled: Option<Box<ScheduledBy>>,
+    /// Temporal's `ContinueAsNewVersioningBehavior` with which it began.
+    pub initially: i32,
 }
 
 /// An event that waits for the started workflow task to end; it has no id yet.
@@ -111,6 +116,7 @@ impl Run {
             closing_attempted: false,
             begun,
             scheduled: None,
+            initially: 0,
         }
     }
 
@@ -167,9 +173,10 @@ impl Run {
             }
             Record::ClosingAttempted(yes) => self.closing_attempted = *yes,
             Record::ChildBegun(yes) => self.begun = *yes,
-            Record::Namespace(..) | Record::Endpoint(..) | Record::Schedule(_) => {
-                unreachable!("it is of no run")
-            }
+            Record::Namespace(..)
+            | Record::Endpoint(..)
+            | Record::Schedule(_)
+            | Record::Deployment(_) => unreachable!("it is of no run"),
             Record::Row(_) => {}
             Record::Nexus(scheduled, Some(state)) => {
                 self.nexus.insert(*scheduled, state.clone());
@@ -178,6 +185,7 @@ impl Run {
                 self.nexus.remove(scheduled);
             }
             Record::Scheduled(by) => self.scheduled = Some(by.clone()),
+            Record::Initially(behavior) => self.initially = *behavior,
         }
     }
 }
@@ -222,6 +230,9 @@ impl Execution {
                 self.endpoints.remove(id);
             }
             Record::Schedule(record) => self.apply_schedule(&entry.run_id, record),
+            // No part of the state, and perhaps of a schedule, which is no run.
+            Record::Row(_) => {}
+            Record::Deployment(deployment) => self.deployment = Some(deployment.clone()),
             of_run => self
                 .runs
                 .get_mut(&entry.run_id)
@@ -248,13 +259,18 @@ impl Execution {
         self.schedule.as_ref().is_some_and(|schedule| schedule.open)
     }
 
+    fn is_schedule(&self, incarnation: &RunId) -> bool {
+        self.schedule.as_ref().is_some_and(|s| s.id == *incarnation)
+    }
+
     /// Whether an earlier record has made what this one changes.
     #[must_use]
     pub fn knows(&self, run_id: &RunId, record: &Record) -> bool {
         match record {
             Record::Schedule(change) if !matches!(**change, ScheduleRecord::Created(_)) => {
-                self.schedule.as_ref().is_some_and(|s| s.id == *run_id)
+                self.is_schedule(run_id)
             }
+            Record::Row(_) => self.is_schedule(run_id) || self.runs.contains_key(run_id),
             _ => !record.is_of_run() || self.runs.contains_key(run_id),
         }
     }
@@ -290,7 +306,9 @@ impl Execution {
     /// next deadline.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.outboxes().all(|(_, outbox)| outbox.is_empty())
+        // A deployment has to be told to every new matching.
+        self.deployment.is_none()
+            && self.outboxes().all(|(_, outbox)| outbox.is_empty())
             && self.runs.values().all(|run| {
                 !run.is_open()
                     || run.task.is_none() && run.activities.is_empty() && run.nexus.is_empty()

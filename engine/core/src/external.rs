@@ -164,6 +164,7 @@ impl Tx<'_> {
             | OutboxResult::ParentGone
             | OutboxResult::ChildExists
             | OutboxResult::Started { .. }
+            | OutboxResult::BadOverride
             | OutboxResult::Refused => SignalCause::ExternalWorkflowExecutionNotFound,
         };
         self.buffer(SignalExternalWorkflowExecutionFailedEventAttributes {

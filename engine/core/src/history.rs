@@ -43,6 +43,7 @@ use crate::{
     standalone::STANDALONE_PREFIX,
     time::{Timestamp, duration_from_proto},
     update::KnownUpdates,
+    versioning::Versioning,
     visibility::{AttributeType, BUILD_IDS, Value, from_payload, to_payload},
 };
 
@@ -93,6 +94,8 @@ pub struct HistoryState {
     pub callbacks: Vec<AttachedCallback>,
     /// The activity that this run is made for, if no workflow has scheduled it.
     pub standalone: Option<Box<Standalone>>,
+    /// Which build its tasks are for.
+    pub versioning: Versioning,
     /// The first cancel request, if any.
     pub cancel_requested: bool,
     /// What it gave as its reason.
@@ -222,6 +225,7 @@ impl Default for HistoryState {
             nexus: BTreeMap::new(),
             callbacks: Vec::new(),
             standalone: None,
+            versioning: Versioning::default(),
             cancel_requested: false,
             cancel_reason: String::new(),
             signals: 0,
@@ -322,6 +326,7 @@ impl HistoryState {
                 self.previous_started = EventId(task.started_event_id);
                 self.last_completed_task = id;
                 self.note_build(task);
+                self.versioning.task_completed(task);
             }
             A::ActivityTaskScheduledEventAttributes(scheduled) => {
                 self.apply_scheduled(id, time, scheduled);
@@ -427,6 +432,7 @@ impl HistoryState {
             }
             A::WorkflowExecutionOptionsUpdatedEventAttributes(options) => {
                 self.attach(time, &options.attached_completion_callbacks);
+                self.versioning.options_updated(options);
             }
             A::WorkflowExecutionSignaledEventAttributes(_) => self.signals += 1,
             A::WorkflowExecutionCancelRequestedEventAttributes(request) => {
@@ -477,6 +483,7 @@ impl HistoryState {
         }
         self.memo = start.memo.clone().unwrap_or_default().fields;
         self.attach(time, &start.completion_callbacks);
+        self.versioning.started(start);
         self.standalone = start
             .workflow_id
             .starts_with(STANDALONE_PREFIX)

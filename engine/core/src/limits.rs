@@ -75,6 +75,16 @@ pub const RESEND_INTERVAL: Duration = Duration::from_secs(2);
 pub const MAX_LOADED_EXECUTIONS: usize = 100_000;
 /// Namespaces; one more is refused.
 pub const MAX_NAMESPACES: usize = 10_000;
+/// Worker deployments of one shard, which are always in memory; one more is refused. temporal: `matching.maxDeployments`.
+pub const MAX_DEPLOYMENTS: usize = 1_000;
+/// Versions of one worker deployment; one more is refused. temporal: `matching.maxVersionsInDeployment`.
+pub const MAX_DEPLOYMENT_VERSIONS: usize = 100;
+/// Queues of one version; one more is refused. temporal: `matching.maxTaskQueuesInDeploymentVersion`.
+pub const MAX_DEPLOYMENT_QUEUES: usize = 1_000;
+/// Bytes of a completion that comes in several parts. temporal: `history.workflowTaskCompletionBufferSizeLimit`.
+pub const MAX_COMPLETION_BYTES: usize = 40 << 20;
+/// Parts of one completion.
+pub const MAX_COMPLETION_PAGES: usize = 1_000;
 /// Nexus endpoints; one more is refused.
 pub const MAX_ENDPOINTS: usize = 10_000;
 /// Search attributes that users add to one namespace; one more is refused.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use crate::{
     activity::ActivityState,
+    deployment::Deployment,
     ids::{Epoch, EventId, ExecutionKey, Namespace, RequestId, RunId, ShardId},
     message::OutboxWork,
     namespace::NamespaceInfo,
@@ -83,6 +84,10 @@ pub enum Record {
     Schedule(Box<ScheduleRecord>),
     /// The run belongs to a chain that a schedule started, and its end is to be told.
     Scheduled(Box<ScheduledBy>),
+    /// A worker deployment is now this. Of no run.
+    Deployment(Box<Deployment>),
+    /// Temporal's `ContinueAsNewVersioningBehavior` with which the run began.
+    Initially(i32),
 }
 
 impl Record {
@@ -91,7 +96,11 @@ impl Record {
     pub fn is_of_run(&self) -> bool {
         !matches!(
             self,
-            Self::Created(_) | Self::Namespace(..) | Self::Endpoint(..) | Self::Schedule(_)
+            Self::Created(_)
+                | Self::Namespace(..)
+                | Self::Endpoint(..)
+                | Self::Schedule(_)
+                | Self::Deployment(_)
         )
     }
 }

@@ -20,7 +20,8 @@ use std::{
 use crate::{
     chain::Origin,
     deadline::DeadlineReason,
-    effect::{Effect, Effects, Rejection, Reply, ReplyTo},
+    deployment::routing_message,
+    effect::{Effect, Effects, Exhausted, Rejection, Reply, ReplyTo},
     execution::{Execution, Run},
     ids::{Epoch, ExecutionKey, RequestId, RunId, RunKey, ShardId},
     input::{Entropy, Input, InputEvent},
@@ -53,6 +54,8 @@ pub struct Shard {
     loaded: usize,
     /// The schedules that are there.
     schedules: BTreeSet<ExecutionKey>,
+    /// The worker deployments that are known.
+    deployments: BTreeSet<ExecutionKey>,
     /// Where the search for something to evict goes on.
     sweep: Option<ExecutionKey>,
 }
@@ -113,8 +116,10 @@ pub(crate) struct Step<'a> {
     pub(crate) key: &'a ExecutionKey,
     pub(crate) ids: IdSource,
     pub(crate) effects: &'a mut Effects,
+    /// How many worker deployments the shard has.
+    pub(crate) deployments: usize,
     /// Messages with their addressees.
-    messages: Vec<(Address, Message)>,
+    pub(crate) messages: Vec<(Address, Message)>,
 }
 
 /// A shard's next deadlines on its two clocks.
@@ -150,6 +155,7 @@ impl Shard {
             sequence: 0,
             loaded: 0,
             schedules: BTreeSet::new(),
+            deployments: BTreeSet::new(),
             sweep: None,
         };
         effects.batch.high = shard.high;
@@ -309,10 +315,12 @@ impl Shard {
                 self.work(key, entropy, Work::OutboxAnswer(answer), now, effects);
             }
             Message::OfferTaken(task) => self.offer_taken(&task),
+            Message::RoutingTaken(key, revision) => self.routing_taken(&key, revision),
             Message::MatchingStarted => self.offer_all_again(now, effects),
             Message::Offer(_)
             | Message::Withdraw(_)
             | Message::ClaimAnswer { .. }
+            | Message::Routing(_)
             | Message::Query(_) => {
                 unreachable!("these are for matching; the owner routes by address")
             }
@@ -331,6 +339,16 @@ impl Shard {
         }
     }
 
+    fn routing_taken(&mut self, key: &ExecutionKey, revision: u64) {
+        let Some(Slot::Loaded(loaded)) = self.slots.get_mut(key) else {
+            return;
+        };
+        loaded.volatile.routing = loaded.volatile.routing.filter(|told| *told > revision);
+        if settled(loaded) {
+            self.unsettled.remove(key);
+        }
+    }
+
     fn offer_all_again(&mut self, now: Now, effects: &mut Effects) {
         let mut keys = Vec::new();
         for (key, slot) in &mut self.slots {
@@ -338,7 +356,9 @@ impl Shard {
             for offered in loaded.volatile.offers.values_mut() {
                 offered.taken = false;
             }
-            if !loaded.volatile.offers.is_empty() {
+            let deployment = loaded.execution.deployment.as_deref();
+            loaded.volatile.routing = deployment.map(|deployment| deployment.told);
+            if !loaded.volatile.offers.is_empty() || deployment.is_some() {
                 keys.push(key.clone());
             }
         }
@@ -387,6 +407,7 @@ impl Shard {
             Some(Slot::Loading { waiting, .. }) if waiting.len() >= MAX_WAITING_FOR_LOAD => {
                 if let Work::Request(reply_to, _) = work {
                     let busy = Rejection::ResourceExhausted(
+                        Exhausted::Workflow,
                         "too many requests wait for this workflow".to_owned(),
                     );
                     effects.effects.push(Effect::Reply(reply_to, Err(busy)));
@@ -483,6 +504,10 @@ impl Shard {
         let offers = offers.map(|o| (Address::Matching, Message::Offer(Box::new(o.offer.clone()))));
         let mut messages: Vec<_> = offers.collect();
         messages.extend(outbox_messages(key, &loaded.execution, self.shards));
+        if let (Some(_), Some(deployment)) = (loaded.volatile.routing, &loaded.execution.deployment)
+        {
+            messages.push(routing_message(key, deployment));
+        }
         self.send_all(messages, effects);
     }
 
@@ -516,9 +541,13 @@ impl Shard {
             key,
             ids: IdSource::new(entropy, key),
             effects,
+            deployments: self.deployments.len(),
             messages: Vec::new(),
         };
         step.perform(loaded, work);
+        if loaded.execution.deployment.is_some() && !self.deployments.contains(key) {
+            self.deployments.insert(key.clone());
+        }
         if loaded.execution.schedule.is_some() {
             if loaded.execution.has_schedule() {
                 self.schedules.insert(key.clone());
@@ -605,7 +634,8 @@ impl Shard {
 
 /// Whether every message about an execution has its answer.
 fn settled(loaded: &Loaded) -> bool {
-    loaded.volatile.offers.values().all(|o| o.taken)
+    loaded.volatile.routing.is_none()
+        && loaded.volatile.offers.values().all(|o| o.taken)
         && loaded
             .execution
             .outboxes()
@@ -674,6 +704,7 @@ impl Step<'_> {
                 }
             }
             Work::Adopt => {
+                self.tell_routing(loaded);
                 if let Some(tx) = self.current(loaded) {
                     tx.finish();
                 }
@@ -778,6 +809,7 @@ impl Step<'_> {
                 self.update_with_start(loaded, reply_to, start, update, false);
             }
             Request::Endpoint(request) => self.endpoint_request(loaded, reply_to, request),
+            Request::Deployment(request) => self.deployment_request(loaded, reply_to, *request),
             Request::StartActivity(start) => self.start_standalone(loaded, reply_to, *start),
             Request::Describe(target) => {
                 let answer = self.find(loaded, target.run_id.as_ref()).map(|run_id| {
@@ -840,6 +872,7 @@ impl Step<'_> {
             | Request::Namespace(_)
             | Request::Schedule(_)
             | Request::Endpoint(_)
+            | Request::Deployment(_)
             | Request::StartActivity(_)
             | Request::UpdateWithStart(..) => unreachable!("not for one run"),
         }
@@ -866,6 +899,7 @@ impl Step<'_> {
             | Request::PollUpdate(_)
             | Request::UpdateWithStart(..)
             | Request::Endpoint(_)
+            | Request::Deployment(_)
             | Request::NexusAnswer(_)
             | Request::StartActivity(_)
             | Request::Standalone(_) => unreachable!("not a plain start"),
@@ -973,6 +1007,7 @@ fn wanted_run(request: &Request) -> Option<RunId> {
         | Request::SignalWithStart(..)
         | Request::Namespace(_)
         | Request::Endpoint(_)
+        | Request::Deployment(_)
         | Request::StartActivity(_)
         | Request::Schedule(_)
         | Request::UpdateWithStart(..) => None,

@@ -25,6 +25,8 @@ pub struct Config {
     pub tls: Option<Tls>,
     /// Whom callers must be known to; `None` if to nobody.
     pub keys: Option<Arc<Keys>>,
+    /// How long a poll waits for a task.
+    pub long_poll: Duration,
 }
 
 impl Default for Config {
@@ -39,6 +41,7 @@ impl Default for Config {
             time: TimeMode::Real,
             tls: None,
             keys: None,
+            long_poll: steadfast_core::limits::LONG_POLL,
         }
     }
 }

@@ -27,7 +27,7 @@ use crate::{
     config::{Config, TimeMode},
     engine::{self, Ask, Ended, Engine},
     layer::Around,
-    rpc::{Frontend, Heartbeats, MAX_MESSAGE_BYTES, read_endpoints},
+    rpc::{Frontend, Heartbeats, MAX_MESSAGE_BYTES, Polled, read_endpoints},
 };
 
 /// How long calls may take to end once the server stops.
@@ -98,7 +98,9 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
         engine: engine.clone(),
         cluster_id,
         shards: config.shards,
+        long_poll: config.long_poll,
         workers: Heartbeats::new(),
+        polled: Polled::default(),
     };
     let (health, routes) = routes(&frontend, skips).await?;
     let (stop, stopped) = watch::channel(false);

@@ -168,7 +168,9 @@ impl RunFacts {
             | Record::Nexus(..)
             | Record::Endpoint(..)
             | Record::Scheduled(_)
-            | Record::Schedule(_) => {}
+            | Record::Schedule(_)
+            | Record::Deployment(_)
+            | Record::Initially(_) => {}
         }
     }
 
@@ -304,8 +306,10 @@ impl Facts {
                     }
                     Err(_) => tell(self, &run, batch.high, Fact::Record(&entry.record)),
                 }
-            } else if let Record::Schedule(_) = &entry.record {
-                // It is of no run.
+            } else if let Record::Schedule(_) | Record::Row(_) | Record::Deployment(_) =
+                &entry.record
+            {
+                // It is of no run, or says nothing new of one.
                 tell(self, &run, batch.high, Fact::Record(&entry.record));
             } else {
                 tell(self, &run, batch.high, Fact::Record(&entry.record));

@@ -6,6 +6,7 @@
 
 mod caller;
 mod command;
+mod deployment;
 mod endpoint;
 mod policy;
 mod schedule;
@@ -20,6 +21,9 @@ use prost::Message;
 use steadfast_proto::temporal::api::common::v1::WorkflowExecution;
 
 pub use caller::{cancel, describe, history, query, reset_stickiness, signal, terminate};
+pub use deployment::{
+    describe_deployment, set_current_version, set_ramping_version, version_polled,
+};
 pub use endpoint::{create_endpoint, delete_endpoint, endpoint_id, update_endpoint};
 pub use policy::{retry_policy, retry_policy_to_proto};
 pub(crate) use schedule::scheduled_start;

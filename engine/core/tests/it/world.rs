@@ -213,7 +213,9 @@ impl World {
                 | Record::Nexus(..)
                 | Record::Endpoint(..)
                 | Record::Schedule(_)
-                | Record::Scheduled(_) => None,
+                | Record::Scheduled(_)
+                | Record::Deployment(_)
+                | Record::Initially(_) => None,
             })
             .collect()
     }

@@ -9,6 +9,7 @@ use std::sync::{
 use bytes::Bytes;
 use steadfast_core::{
     ExecutionKey, MatchingInput, Registry, Rejection, Reply, ReplyTo, Request, Timestamp,
+    effect::Exhausted,
     namespace::SYSTEM_NAMESPACE,
     nexus::Endpoints,
     schedule::ListSchedules,
@@ -159,6 +160,7 @@ impl Engine {
         };
         if busy {
             return Err(Rejection::ResourceExhausted(
+                Exhausted::Server,
                 "too many calls wait for an answer".to_owned(),
             ));
         }
@@ -195,6 +197,7 @@ impl Engine {
         let busy = waiting.fetch_add(1, Ordering::Relaxed) >= MAX_CALLERS;
         let outcome = if busy {
             Err(Rejection::ResourceExhausted(
+                Exhausted::Server,
                 "too many calls wait for an answer".to_owned(),
             ))
         } else {

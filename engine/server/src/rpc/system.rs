@@ -31,6 +31,7 @@ impl Frontend {
                 sdk_metadata: true,
                 eager_workflow_start: true,
                 nexus: true,
+                build_id_based_versioning: true,
                 ..Capabilities::default()
             }),
         })

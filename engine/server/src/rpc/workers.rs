@@ -31,11 +31,14 @@ impl Frontend {
         &self,
         request: Request<PollWorkflowTaskQueueRequest>,
     ) -> Called<PollWorkflowTaskQueueResponse> {
-        let patience = deadline::poll(request.metadata()).map_err(status)?;
+        let patience = deadline::poll(request.metadata(), self.long_poll).map_err(status)?;
         let body = request.into_inner();
         self.namespace(&body.namespace)?;
+        let queue = body.task_queue.clone();
         let answer = self
-            .ask_matching(|to| parse::poll_workflow(body, to, patience))
+            .poll(queue.as_ref(), |to| {
+                parse::poll_workflow(body, to, patience)
+            })
             .await?;
         let Answer {
             reply,
@@ -108,11 +111,14 @@ impl Frontend {
         &self,
         request: Request<PollActivityTaskQueueRequest>,
     ) -> Called<PollActivityTaskQueueResponse> {
-        let patience = deadline::poll(request.metadata()).map_err(status)?;
+        let patience = deadline::poll(request.metadata(), self.long_poll).map_err(status)?;
         let body = request.into_inner();
         self.namespace(&body.namespace)?;
+        let queue = body.task_queue.clone();
         let answer = self
-            .ask_matching(|to| parse::poll_activity(body, to, patience))
+            .poll(queue.as_ref(), |to| {
+                parse::poll_activity(body, to, patience)
+            })
             .await?;
         match answer.reply {
             Reply::NoTask => Ok(PollActivityTaskQueueResponse::default()),
@@ -235,7 +241,6 @@ impl Frontend {
         Ok(ResetStickyTaskQueueResponse {})
     }
 
-    /// A worker without a sticky queue has nothing to give up.
     pub(super) async fn shutdown_worker(
         &self,
         request: Request<ShutdownWorkerRequest>,
@@ -244,10 +249,8 @@ impl Frontend {
         self.namespace(&body.namespace)?;
         self.workers
             .record(&body.namespace, body.worker_heartbeat.take());
-        if !body.sticky_task_queue.is_empty() {
-            self.ask_matching(|to| parse::shutdown_worker(&body, to))
-                .await?;
-        }
+        self.ask_matching(|to| parse::shutdown_worker(&body, to))
+            .await?;
         Ok(ShutdownWorkerResponse {})
     }
 }

@@ -2,9 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 mod access;
+mod activities;
 mod arbitrary;
 mod basics;
 mod client;
+mod deployments;
 mod durable;
 mod hostile;
 mod schedules;

@@ -183,7 +183,8 @@ pub(super) fn render(
         Reply::NexusTask(_)
         | Reply::ActivityOutcome(..)
         | Reply::DescribeActivity(_)
-        | Reply::Endpoints(..) => {
+        | Reply::Endpoints(..)
+        | Reply::Deployment(..) => {
             unreachable!("nobody in the simulation asks for it")
         }
     }
