@@ -94,6 +94,22 @@ pub struct ActivityStart {
 }
 
 impl ActivityState {
+    /// An activity that has just been scheduled.
+    pub(crate) fn new(now: Timestamp) -> Self {
+        Self {
+            attempt: 1,
+            stamp: 0,
+            first_scheduled: now,
+            scheduled: now,
+            started: None,
+            last_failure: None,
+            heartbeat_details: None,
+            last_heartbeat: None,
+            last_identity: String::new(),
+            retry_interval: Duration::ZERO,
+        }
+    }
+
     /// When the activity or its attempt times out next, and how.
     // temporal: service/history/workflow/timer_sequence.go.
     #[must_use]
@@ -202,18 +218,7 @@ impl Tx<'_> {
             },
             trimmings,
         );
-        let state = ActivityState {
-            attempt: 1,
-            stamp: 0,
-            first_scheduled: self.now,
-            scheduled: self.now,
-            started: None,
-            last_failure: None,
-            heartbeat_details: None,
-            last_heartbeat: None,
-            last_identity: String::new(),
-            retry_interval: Duration::ZERO,
-        };
+        let state = ActivityState::new(self.now);
         self.record(Record::Activity(scheduled, Some(Box::new(state))));
         if command.eager {
             self.eager.push(scheduled);

@@ -70,6 +70,8 @@ pub enum Effect {
     Send(Box<Envelope>),
     /// Fetch this execution from the store and hand it in as [`crate::input::InputEvent::Loaded`].
     Load(ExecutionKey),
+    /// Fetch these events of a run from the store and hand them in as [`crate::input::InputEvent::Read`].
+    Read(RunKey, EventRange),
 }
 
 /// Answers. Where an answer contains history it names the range, and the owner fills it in from the store.
@@ -126,6 +128,8 @@ pub enum Reply {
     Endpoints(Endpoints, String),
     /// What was asked of a schedule.
     Schedule(Box<ScheduleReply>),
+    /// A workflow was reset, now or before: the run that goes on.
+    Reset(RunId),
 }
 
 /// A run was started, or was there.

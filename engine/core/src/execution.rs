@@ -18,6 +18,7 @@ use crate::{
     nexus::{Endpoints, NexusState},
     record::{Created, Entry, OutboxPut, Record},
     request::StickyRequest,
+    reset::Forked,
     schedule::{Schedule, ScheduleRecord, ScheduledBy, wakes_at},
     time::Timestamp,
     workflow_task::WorkflowTask,
@@ -71,6 +72,10 @@ pub struct Run {
     pub begun: bool,
     /// The schedule that is to hear of the end of the chain.
     pub scheduled: Option<Box<ScheduledBy>>,
+    /// Where it comes from, if a reset made it.
+    pub forked: Option<Box<Forked>>,
+    /// The newest run that a reset made of it.
+    pub reset_to: Option<RunId>,
 }
 
 /// An event that waits for the started workflow task to end; it has no id yet.
@@ -111,6 +116,8 @@ impl Run {
             closing_attempted: false,
             begun,
             scheduled: None,
+            forked: None,
+            reset_to: None,
         }
     }
 
@@ -178,6 +185,8 @@ impl Run {
                 self.nexus.remove(scheduled);
             }
             Record::Scheduled(by) => self.scheduled = Some(by.clone()),
+            Record::Forked(forked) => self.forked = Some(forked.clone()),
+            Record::ResetTo(run_id) => self.reset_to = Some(run_id.clone()),
         }
     }
 }
@@ -278,6 +287,19 @@ impl Execution {
         let schedule = self.schedule.as_deref();
         let schedule = schedule.and_then(|schedule| wakes_at(key, schedule, now));
         run.into_iter().chain(schedule).min()
+    }
+
+    /// The run that what this event of a run began belongs to now: a reset takes over whatever is before its point.
+    pub(crate) fn heir(&self, run_id: &RunId, event: EventId) -> RunId {
+        let mut heir = run_id;
+        while let Some(next) = self.runs.get(heir).and_then(|run| run.reset_to.as_ref()) {
+            let forked = self.runs.get(next).and_then(|run| run.forked.as_deref());
+            if forked.is_none_or(|forked| event >= forked.at) {
+                break;
+            }
+            heir = next;
+        }
+        heir.clone()
     }
 
     /// The newest run.

@@ -1,9 +1,14 @@
 //! What a [`crate::Shard`] is told, one at a time.
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    effect::ReplyTo, execution::Execution, ids::ExecutionKey, message::Envelope, request::Request,
+    effect::ReplyTo,
+    execution::Execution,
+    ids::{ExecutionKey, RunKey},
+    message::Envelope,
+    request::Request,
     schedule::ListSchedules,
 };
 
@@ -40,4 +45,6 @@ pub enum InputEvent {
     WaitEnded(ReplyTo, ExecutionKey),
     /// A caller asks which schedules there are; the answer goes to `reply_to`.
     ListSchedules(ReplyTo, ListSchedules),
+    /// The answer to [`crate::Effect::Read`]: the events, encoded, as the store has them.
+    Read(RunKey, Vec<Bytes>),
 }

@@ -45,6 +45,7 @@ pub mod read;
 pub mod record;
 pub mod render;
 pub mod request;
+pub mod reset;
 pub mod schedule;
 pub mod shard;
 mod signal;

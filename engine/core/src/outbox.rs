@@ -25,7 +25,7 @@ use crate::{
         ChildClosed, ChildOutcome, OutboxItem, OutboxResult, OutboxWork, ScheduledClosed,
         StartScheduled,
     },
-    policy::ParentClosePolicy,
+    policy::{IdConflictPolicy, ParentClosePolicy},
     record::Record,
     request::StartRequest,
     schedule::{Asked, ScheduledBy},
@@ -67,8 +67,9 @@ impl Step<'_> {
             }
             OutboxWork::ChildClosed(closed) => self.end_child(loaded, closed, &item.from),
             OutboxWork::NexusClosed(closed) => {
-                if loaded.execution.runs.contains_key(&closed.run_id) {
-                    let mut tx = self.open(loaded, &closed.run_id);
+                let run_id = loaded.execution.heir(&closed.run_id, closed.scheduled);
+                if loaded.execution.runs.contains_key(&run_id) {
+                    let mut tx = self.open(loaded, &run_id);
                     tx.nexus_closed(closed);
                     tx.finish();
                 }
@@ -192,8 +193,13 @@ impl Step<'_> {
         start: &StartRequest,
         parent: Parent,
     ) -> OutboxResult {
+        // A reset parent replaces its own child, and nobody else's workflow.
+        let open = loaded.execution.current_run().filter(|run| run.is_open());
+        let replaces = start.conflict == IdConflictPolicy::TerminateExisting;
+        let foreign = open.is_some_and(|run| !is_child_of(run, &parent.run, true));
         match judge(start, &loaded.execution) {
             Verdict::Same(_) => OutboxResult::Done,
+            Verdict::Start if replaces && foreign => OutboxResult::ChildExists,
             Verdict::Existing | Verdict::Refused(_) => OutboxResult::ChildExists,
             Verdict::Start => {
                 let run_id = RunId::new(self.ids.uuid());
@@ -212,10 +218,11 @@ impl Step<'_> {
         initiated: EventId,
         child: &RunKey,
     ) -> OutboxResult {
-        if !loaded.execution.runs.contains_key(parent_run) {
+        let parent_run = loaded.execution.heir(parent_run, initiated);
+        if !loaded.execution.runs.contains_key(&parent_run) {
             return OutboxResult::ParentGone;
         }
-        let mut tx = self.open(loaded, parent_run);
+        let mut tx = self.open(loaded, &parent_run);
         let result = tx.child_created(initiated, &child.execution, &child.run_id);
         tx.finish();
         result
@@ -242,8 +249,9 @@ impl Step<'_> {
         closed: &ChildClosed,
         child: &RunKey,
     ) -> OutboxResult {
-        if loaded.execution.runs.contains_key(&closed.parent_run) {
-            let mut tx = self.open(loaded, &closed.parent_run);
+        let parent_run = loaded.execution.heir(&closed.parent_run, closed.initiated);
+        if loaded.execution.runs.contains_key(&parent_run) {
+            let mut tx = self.open(loaded, &parent_run);
             tx.child_closed(closed, &child.execution);
             tx.finish();
         }
@@ -323,7 +331,7 @@ impl Step<'_> {
             None => execution.current_run()?,
         };
         let itself = sender.execution == *self.key;
-        let wrong_parent = child_only && !is_child_of(run, sender);
+        let wrong_parent = child_only && !is_child_of(run, sender, false);
         (!itself && !wrong_parent).then(|| run.run_id.clone())
     }
 }
@@ -336,10 +344,12 @@ fn taken_before(loaded: &Loaded, request_id: &RequestId) -> bool {
         .any(|run| run.signal_requests.contains(request_id))
 }
 
-fn is_child_of(run: &Run, parent: &RunKey) -> bool {
+/// Whether a run is a child of another one, or of any run of the same workflow.
+fn is_child_of(run: &Run, parent: &RunKey, any_run: bool) -> bool {
     let start = &run.history.start;
     start.parent_workflow_execution.as_ref().is_some_and(|p| {
-        p.workflow_id == parent.execution.workflow_id.as_str() && p.run_id == parent.run_id.as_str()
+        p.workflow_id == parent.execution.workflow_id.as_str()
+            && (any_run || p.run_id == parent.run_id.as_str())
     })
 }
 

@@ -122,6 +122,12 @@ pub fn describe(
             run_expiration_time: history.run_expires().map(Timestamp::to_proto),
             cancel_requested: history.cancel_requested,
             original_start_time: Some(history.start_time.to_proto()),
+            last_reset_time: history.reset_time.map(Timestamp::to_proto),
+            reset_run_id: run
+                .reset_to
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
             request_id_infos: BTreeMap::new(),
             ..WorkflowExecutionExtendedInfo::default()
         }),
@@ -143,7 +149,7 @@ fn info(key: &ExecutionKey, run: &Run) -> WorkflowExecutionInfo {
         r#type: Some(WorkflowType {
             name: crate::workflow_task::workflow_type(history),
         }),
-        start_time: Some(history.start_time.to_proto()),
+        start_time: Some(history.begun_at().to_proto()),
         close_time: history.close_time.map(Timestamp::to_proto),
         status: history.status.into(),
         history_length: history.last_event().0,

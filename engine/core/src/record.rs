@@ -11,6 +11,7 @@ use crate::{
     namespace::NamespaceInfo,
     nexus::{Endpoint, NexusState},
     request::StickyRequest,
+    reset::Forked,
     schedule::{ScheduleRecord, ScheduledBy},
     time::Timestamp,
     visibility::RowChange,
@@ -83,6 +84,10 @@ pub enum Record {
     Schedule(Box<ScheduleRecord>),
     /// The run belongs to a chain that a schedule started, and its end is to be told.
     Scheduled(Box<ScheduledBy>),
+    /// A reset made the run, of this one.
+    Forked(Box<Forked>),
+    /// A reset made that run of this one.
+    ResetTo(RunId),
 }
 
 impl Record {

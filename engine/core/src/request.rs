@@ -23,6 +23,7 @@ use crate::{
     nexus::{self, EndpointRequest, NexusAnswer},
     policy::{IdConflictPolicy, IdReusePolicy, RetryPolicy},
     record::Proto,
+    reset::ResetRequest,
     schedule::ScheduleRequest,
     standalone::{StandaloneRequest, StandaloneStart},
     token::TaskToken,
@@ -73,6 +74,8 @@ pub enum Request {
     Endpoint(EndpointRequest),
     /// Something about a schedule.
     Schedule(Box<ScheduleRequest>),
+    /// Go on from an earlier point of a run's history.
+    Reset(Box<ResetRequest>),
 }
 
 /// An execution and, if the caller cares, one run of it.
@@ -109,6 +112,7 @@ impl Request {
             Self::Standalone(request) => &request.target.key,
             Self::NexusAnswer(answer) => &answer.token.run.execution,
             Self::Schedule(schedule) => &schedule.key,
+            Self::Reset(reset) => &reset.target.key,
         }
     }
 }

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use prost::Message as _;
 use steadfast_core::{
     Batch, Entry, Execution, ExecutionKey, Record, RunId, RunKey, ShardId, Timestamp,
-    workflow_task::WorkflowTask,
+    reset::Forked, workflow_task::WorkflowTask,
 };
 use steadfast_proto::temporal::api::{
     enums::v1::WorkflowExecutionStatus as Status,
@@ -67,6 +67,8 @@ pub struct RunFacts {
     pub activities: BTreeMap<i64, ActivityFacts>,
     /// The ids of starts that were answered with this run.
     pub requests: BTreeSet<String>,
+    /// Where it comes from, if a reset made it.
+    pub forked: Option<Forked>,
 }
 
 /// One update.
@@ -105,6 +107,7 @@ impl Default for RunFacts {
             completed_tasks: BTreeSet::new(),
             activities: BTreeMap::new(),
             requests: BTreeSet::new(),
+            forked: None,
         }
     }
 }
@@ -139,6 +142,7 @@ impl RunFacts {
             Record::AttachedRequest(id) => {
                 self.requests.insert(id.to_string());
             }
+            Record::Forked(forked) => self.forked = Some((**forked).clone()),
             Record::SignalRequest(id) => {
                 self.signals.entry(id.to_string()).or_insert(None);
             }
@@ -168,6 +172,7 @@ impl RunFacts {
             | Record::Nexus(..)
             | Record::Endpoint(..)
             | Record::Scheduled(_)
+            | Record::ResetTo(_)
             | Record::Schedule(_) => {}
         }
     }

@@ -41,6 +41,7 @@ impl Undurable {
         let Ok(reply) = reply else { return };
         let supported = match reply {
             Reply::Started(started) => facts.run_by_id(&started.run_id),
+            Reply::Reset(run_id) => facts.run_by_id(run_id),
             Reply::WorkflowTask(task) => task_is_started(facts, task),
             Reply::WorkflowTaskCompleted { next, reset_to, .. } => {
                 let next = next

@@ -231,6 +231,8 @@ pub(super) fn batch(batch: &Batch, out: &mut String) {
             Record::Nexus(id, _) => out.push_str(&format!("nexus({id})")),
             Record::Scheduled(by) => out.push_str(&format!("scheduled({})", by.number)),
             Record::Schedule(change) => schedule(change, out),
+            Record::Forked(forked) => out.push_str(&format!("forked(at {})", forked.at)),
+            Record::ResetTo(_) => out.push_str("reset"),
         }
     }
 }

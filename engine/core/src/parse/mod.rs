@@ -8,6 +8,7 @@ mod caller;
 mod command;
 mod endpoint;
 mod policy;
+mod reset;
 mod schedule;
 mod standalone;
 mod start;
@@ -22,6 +23,7 @@ use steadfast_proto::temporal::api::common::v1::WorkflowExecution;
 pub use caller::{cancel, describe, history, query, reset_stickiness, signal, terminate};
 pub use endpoint::{create_endpoint, delete_endpoint, endpoint_id, update_endpoint};
 pub use policy::{retry_policy, retry_policy_to_proto};
+pub use reset::reset;
 pub(crate) use schedule::scheduled_start;
 pub use schedule::{
     create_schedule, delete_schedule, describe_schedule, matching_times, patch_schedule,

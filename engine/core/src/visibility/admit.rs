@@ -69,6 +69,7 @@ pub fn admit(request: &mut Request, types: &SearchAttributeTypes) -> Result<(), 
         | Request::PollUpdate(_)
         | Request::NexusAnswer(_)
         | Request::Standalone(_)
+        | Request::Reset(_)
         | Request::Endpoint(_) => Ok(()),
     }
 }
@@ -119,6 +120,7 @@ pub fn carries_attributes(request: &Request) -> bool {
         | Request::PollUpdate(_)
         | Request::NexusAnswer(_)
         | Request::Standalone(_)
+        | Request::Reset(_)
         | Request::Endpoint(_) => false,
     }
 }

@@ -4,6 +4,7 @@
 //! start W [eager|callback] [request=ID] [reuse=failed-only|reject] [conflict=use|terminate] [run=10s] [execution=1m]
 //!         [delay=5s] [cron=EXPR_WITH_UNDERSCORES] [retry=1s*3]
 //! signal W NAME [request=ID]      signal-with-start W NAME        cancel W        terminate W
+//! reset W F [run=N] [request=ID] [reapply=none|signals] [signal=NAME]     (N: the run as the histories are numbered)
 //! poll [QUEUE]                    poll-activity [QUEUE]           query W         await-history W
 //! complete [sticky=QUEUE] [new] [force] COMMAND; COMMAND; …       fail-task       answer-query
 //! update W ID [wait=accepted|admitted] [first=RUN]     poll-update W ID [wait=accepted|now]     wait-ended W
@@ -40,13 +41,15 @@ use steadfast_proto::temporal::api::{
     },
     enums::v1::{
         ActivityIdConflictPolicy, ActivityIdReusePolicy, ParentClosePolicy, QueryResultType,
-        TaskQueueKind, WorkflowIdConflictPolicy, WorkflowIdReusePolicy, WorkflowTaskFailedCause,
+        ResetReapplyType, TaskQueueKind, WorkflowIdConflictPolicy, WorkflowIdReusePolicy,
+        WorkflowTaskFailedCause,
     },
     failure::v1::Failure,
     history::v1::{HistoryEvent, history_event},
     nexus::v1::request,
     query::v1::{WorkflowQuery, WorkflowQueryResult},
     taskqueue::v1::{StickyExecutionAttributes, TaskQueue},
+    workflow::v1::{PostResetOperation, post_reset_operation},
     workflowservice::v1 as service,
 };
 
@@ -217,6 +220,7 @@ impl Script {
                     ..Default::default()
                 },
             )),
+            "reset" => self.reset(&words),
             "query" => self.request(parse::query(service::QueryWorkflowRequest {
                 namespace: "default".into(),
                 execution: execution(words.at(0)),
@@ -304,6 +308,41 @@ impl Script {
     pub(crate) fn refused(&mut self, rejection: &steadfast_core::Rejection) {
         let line = show_rejection(rejection);
         writeln!(self.out, "  {line}").expect("a string");
+    }
+
+    fn reset(&mut self, words: &Words<'_>) {
+        let mut execution = execution(words.at(0));
+        if let (Some(number), Some(execution)) = (words.options.get("run"), &mut execution) {
+            let number: usize = number.parse().expect("a number");
+            execution.run_id = self.world.runs()[number - 1].1.to_string();
+        }
+        let signals = words.options.get("signal").map(|name| PostResetOperation {
+            variant: Some(post_reset_operation::Variant::SignalWorkflow(
+                post_reset_operation::SignalWorkflow {
+                    signal_name: (*name).to_owned(),
+                    ..Default::default()
+                },
+            )),
+        });
+        let reapply = match words.options.get("reapply") {
+            Some(&"none") => ResetReapplyType::None,
+            Some(&"signals") => ResetReapplyType::Signal,
+            Some(other) => panic!("no such events: {other}"),
+            None => ResetReapplyType::Unspecified,
+        };
+        #[expect(deprecated, reason = "deprecated for users, not for SDKs")]
+        let request = service::ResetWorkflowExecutionRequest {
+            namespace: "default".into(),
+            workflow_execution: execution,
+            reason: "a mistake".into(),
+            workflow_task_finish_event_id: words.at(1).parse().expect("a number"),
+            request_id: words.options.get("request").copied().unwrap_or("").into(),
+            reset_reapply_type: reapply.into(),
+            post_reset_operations: signals.into_iter().collect(),
+            ..Default::default()
+        };
+        let fresh = format!("reset-{}", self.world.runs().len());
+        self.request(parse::reset(request, RequestId::new(fresh)));
     }
 
     fn signal_with_start(&mut self, words: &Words<'_>) {
@@ -701,6 +740,10 @@ impl Script {
                     }
                     None => line,
                 }
+            }
+            Reply::Reset(run_id) => {
+                let number = self.world.runs().iter().position(|(_, run)| *run == run_id);
+                format!("reset to run {}", number.map_or(0, |place| place + 1))
             }
             Reply::Done => "ok".to_owned(),
             Reply::NoTask => "no task".to_owned(),

@@ -115,6 +115,11 @@ impl World {
                 Effect::Reply(to, reply) => self.answers.push((to, reply)),
                 Effect::Send(envelope) if !self.deaf => self.deliver(*envelope),
                 Effect::Send(_) => {}
+                Effect::Read(run, range) => {
+                    let all = self.encoded(&run.execution, &run.run_id);
+                    assert_eq!(all.len() as i64, range.last.0, "a reset reads whole runs");
+                    self.step(InputEvent::Read(run, all));
+                }
                 Effect::Load(key) => {
                     let execution = self.fold().remove(&key).map(Box::new);
                     self.step(InputEvent::Loaded(key, execution));
@@ -189,13 +194,17 @@ impl World {
     }
 
     pub(crate) fn history(&self, key: &ExecutionKey, run_id: &RunId) -> Vec<HistoryEvent> {
+        self.encoded(key, run_id).iter().map(decode).collect()
+    }
+
+    fn encoded(&self, key: &ExecutionKey, run_id: &RunId) -> Vec<Bytes> {
         let events = self
             .log
             .iter()
             .filter(|e| e.key == *key && e.run_id == *run_id);
         events
             .filter_map(|entry| match &entry.record {
-                Record::Event(bytes) => Some(decode(bytes)),
+                Record::Event(bytes) => Some(bytes.clone()),
                 Record::Created(_)
                 | Record::WorkflowTask(_)
                 | Record::Sticky(_)
@@ -213,7 +222,9 @@ impl World {
                 | Record::Nexus(..)
                 | Record::Endpoint(..)
                 | Record::Schedule(_)
-                | Record::Scheduled(_) => None,
+                | Record::Scheduled(_)
+                | Record::Forked(_)
+                | Record::ResetTo(_) => None,
             })
             .collect()
     }

@@ -10,8 +10,8 @@ use std::{
 };
 
 use steadfast_core::{
-    Clock, Effect, ExecutionKey, InputEvent, Matching, MatchingInput, Monotonic, Rejection, Reply,
-    ReplyTo, Shard, ShardId,
+    Clock, Effect, InputEvent, Matching, MatchingInput, Monotonic, Rejection, Reply, ReplyTo,
+    Shard, ShardId,
     message::{Address, Envelope},
 };
 use steadfast_store::{Commit, DiskError, Embedded, Memory, Options, RealDisk, Store, StoreError};
@@ -21,7 +21,7 @@ use super::{
     callers::{Callers, Place},
     handle::{Answer, Ask, ClockAsk, Engine, Look, Outcome, Post},
     pages,
-    shards::Held,
+    shards::{Fetch, Held},
     time::{Chance, Clocks},
 };
 use crate::{
@@ -71,7 +71,7 @@ pub(super) struct Host {
     pub(super) clocks: Clocks,
     pub(super) chance: Chance,
     pub(super) held: VecDeque<Held>,
-    pub(super) loads: VecDeque<(ShardId, ExecutionKey)>,
+    pub(super) fetches: VecDeque<(ShardId, Fetch)>,
     pub(super) recoveries: BTreeMap<ShardId, Monotonic>,
     /// Scratch: tickets that ended.
     pub(super) ended: Vec<Commit>,
@@ -104,7 +104,7 @@ pub(crate) fn spawn(
         clocks: Clocks::new(config.time),
         chance,
         held: VecDeque::new(),
-        loads: VecDeque::new(),
+        fetches: VecDeque::new(),
         recoveries: BTreeMap::new(),
         ended: Vec::new(),
         messages: VecDeque::new(),
@@ -342,8 +342,8 @@ impl Host {
     /// Goes on until nothing can: arrived messages, loads, durable batches.
     fn settle(&mut self) {
         loop {
-            if let Some((shard, key)) = self.loads.pop_front() {
-                self.load(shard, key);
+            if let Some((shard, what)) = self.fetches.pop_front() {
+                self.fetch(shard, what);
             } else if let Some(envelope) = self.messages.pop_front() {
                 self.deliver(envelope);
             } else if !self.carry_out() {
@@ -395,7 +395,7 @@ impl Host {
             match effect {
                 Effect::Reply(to, reply) => self.reply(to, reply),
                 Effect::Send(envelope) => self.messages.push_back(*envelope),
-                Effect::Load(_) => unreachable!("loads are not held back"),
+                Effect::Load(_) | Effect::Read(..) => unreachable!("reads are not held back"),
             }
         }
     }

@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use steadfast_core::{
-    Effect, Effects, Execution, ExecutionKey, Input, InputEvent, Monotonic, Rejection, Shard,
-    ShardId, Timestamp,
+    Effect, Effects, Execution, ExecutionKey, Input, InputEvent, Monotonic, Rejection, RunKey,
+    Shard, ShardId, Timestamp, effect::EventRange,
 };
 use steadfast_store::{CommitError, StoreError, Ticket};
 
@@ -12,6 +12,13 @@ use super::{callers::Place, host::Host};
 
 /// How long after a failed commit a shard is recovered: a disk that is full now is full in the next moment.
 const RECOVERY_PAUSE: Duration = Duration::from_millis(500);
+
+/// What a shard wants to know of the store.
+#[derive(Debug)]
+pub(super) enum Fetch {
+    Execution(ExecutionKey),
+    Events(RunKey, EventRange),
+}
 
 /// What a step wants done, until its batch is durable.
 #[derive(Debug)]
@@ -69,12 +76,18 @@ impl Host {
         let Effects { batch, mut effects } = step;
         let shard = batch.shard;
         let ticket = self.store.submit(batch);
-        for effect in &mut effects {
-            if let Effect::Load(key) = effect {
-                self.loads.push_back((shard, key.clone()));
+        let fetches = &mut self.fetches;
+        effects.retain(|effect| match effect {
+            Effect::Load(key) => {
+                fetches.push_back((shard, Fetch::Execution(key.clone())));
+                false
             }
-        }
-        effects.retain(|effect| !matches!(effect, Effect::Load(_)));
+            Effect::Read(run, range) => {
+                fetches.push_back((shard, Fetch::Events(run.clone(), *range)));
+                false
+            }
+            Effect::Reply(..) | Effect::Send(_) => true,
+        });
         self.held.push_back(Held {
             ticket,
             shard,
@@ -82,12 +95,20 @@ impl Host {
         });
     }
 
-    /// Fetches an execution that a shard asked for.
-    pub(super) fn load(&mut self, shard: ShardId, key: ExecutionKey) {
-        match self.store.load(&key) {
-            Ok(execution) => {
-                self.step(shard, InputEvent::Loaded(key, execution.map(Box::new)));
-            }
+    /// Fetches what a shard asked for.
+    pub(super) fn fetch(&mut self, shard: ShardId, what: Fetch) {
+        let fetched = match what {
+            Fetch::Execution(key) => self
+                .store
+                .load(&key)
+                .map(|execution| InputEvent::Loaded(key, execution.map(Box::new))),
+            Fetch::Events(run, range) => self
+                .store
+                .history(&run, range)
+                .map(|events| InputEvent::Read(run, events)),
+        };
+        match fetched {
+            Ok(event) => self.step(shard, event),
             Err(error) => self.lose(shard, &error.to_string()),
         }
     }

@@ -7,6 +7,7 @@ mod basics;
 mod client;
 mod durable;
 mod hostile;
+mod resets;
 mod schedules;
 mod skipping;
 mod visibility;

@@ -60,6 +60,7 @@ pub(super) fn parse(reply_to: ReplyTo, held: Duration, rpc: Rpc) -> Result<Inbou
         Rpc::Signal(body) => parse::signal(body)?,
         Rpc::Cancel(body) => parse::cancel(body)?,
         Rpc::Terminate(body) => parse::terminate(body)?,
+        Rpc::Reset(body) => parse::reset(body, fresh(reply_to))?,
         Rpc::Query(body) => parse::query(body)?,
         Rpc::Describe(body) => parse::describe(&body)?,
         Rpc::History(body) => parse::history(&body)?,
@@ -160,6 +161,9 @@ pub(super) fn render(
             })
         }
         Reply::Describe(answer) => Ok(Answer::Describe(*answer)),
+        Reply::Reset(run_id) => Ok(Answer::Reset(service::ResetWorkflowExecutionResponse {
+            run_id: run_id.into(),
+        })),
         Reply::Namespaces(_) | Reply::Time(_) => {
             unreachable!("nobody in the simulator asks for them")
         }
