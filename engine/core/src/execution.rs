@@ -76,6 +76,10 @@ pub struct Run {
     pub forked: Option<Box<Forked>>,
     /// The newest run that a reset made of it.
     pub reset_to: Option<RunId>,
+    /// How long it is kept, once it is closed.
+    pub expires: Option<Timestamp>,
+    /// It is deleted, except for what it still has to tell others.
+    pub doomed: bool,
 }
 
 /// An event that waits for the started workflow task to end; it has no id yet.
@@ -118,6 +122,8 @@ impl Run {
             scheduled: None,
             forked: None,
             reset_to: None,
+            expires: None,
+            doomed: false,
         }
     }
 
@@ -187,6 +193,9 @@ impl Run {
             Record::Scheduled(by) => self.scheduled = Some(by.clone()),
             Record::Forked(forked) => self.forked = Some(forked.clone()),
             Record::ResetTo(run_id) => self.reset_to = Some(run_id.clone()),
+            Record::Expires(at) => self.expires = Some(*at),
+            Record::Doomed => self.doomed = true,
+            Record::Deleted => unreachable!("it is the execution that forgets a run"),
         }
     }
 }
@@ -231,11 +240,18 @@ impl Execution {
                 self.endpoints.remove(id);
             }
             Record::Schedule(record) => self.apply_schedule(&entry.run_id, record),
+            Record::Deleted => {
+                self.runs.remove(&entry.run_id);
+            }
             of_run => self
                 .runs
                 .get_mut(&entry.run_id)
                 .expect("the run was created")
                 .apply(of_run),
+        }
+        let doomed = matches!(entry.record, Record::Doomed);
+        if doomed && self.current.as_ref() == Some(&entry.run_id) {
+            self.current = None;
         }
     }
 
@@ -286,20 +302,55 @@ impl Execution {
         let run = self.current_run().and_then(sleeps_until);
         let schedule = self.schedule.as_deref();
         let schedule = schedule.and_then(|schedule| wakes_at(key, schedule, now));
-        run.into_iter().chain(schedule).min()
+        run.into_iter()
+            .chain(schedule)
+            .chain(self.next_expiry())
+            .min()
+    }
+
+    /// When the next closed run has been kept for long enough.
+    pub(crate) fn next_expiry(&self) -> Option<Timestamp> {
+        let kept = self.runs.values().filter(|run| !run.doomed);
+        kept.filter_map(|run| run.expires).min()
+    }
+
+    /// Whether a run is there for callers.
+    pub(crate) fn has_run(&self, run_id: &RunId) -> bool {
+        self.runs.get(run_id).is_some_and(|run| !run.doomed)
     }
 
     /// The run that what this event of a run began belongs to now: a reset takes over whatever is before its point.
     pub(crate) fn heir(&self, run_id: &RunId, event: EventId) -> RunId {
         let mut heir = run_id;
-        while let Some(next) = self.runs.get(heir).and_then(|run| run.reset_to.as_ref()) {
-            let forked = self.runs.get(next).and_then(|run| run.forked.as_deref());
-            if forked.is_none_or(|forked| event >= forked.at) {
-                break;
-            }
+        while let Some(next) = self.fork_of(heir, event) {
             heir = next;
         }
         heir.clone()
+    }
+
+    /// The run that a reset made of this one, if that took the event over. The base may be deleted by now.
+    fn fork_of(&self, base: &RunId, event: EventId) -> Option<&RunId> {
+        let took_over = |run: &Run| {
+            let forked = run.forked.as_deref();
+            forked.is_some_and(|forked| forked.base == *base && event < forked.at)
+        };
+        let next = match self.runs.get(base) {
+            Some(run) => self
+                .runs
+                .get(run.reset_to.as_ref()?)
+                .filter(|run| took_over(run)),
+            None => self
+                .runs
+                .values()
+                .find(|run| run.is_open() && took_over(run)),
+        };
+        next.map(|run| &run.run_id)
+    }
+
+    /// Whether there is nothing here that has to be kept.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        *self == Self::default()
     }
 
     /// The newest run.

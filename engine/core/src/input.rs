@@ -1,12 +1,14 @@
 //! What a [`crate::Shard`] is told, one at a time.
 
+use std::{collections::BTreeMap, time::Duration};
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     effect::ReplyTo,
     execution::Execution,
-    ids::{ExecutionKey, RunKey},
+    ids::{ExecutionKey, Namespace, RunKey},
     message::Envelope,
     request::Request,
     schedule::ListSchedules,
@@ -47,4 +49,6 @@ pub enum InputEvent {
     ListSchedules(ReplyTo, ListSchedules),
     /// The answer to [`crate::Effect::Read`]: the events, encoded, as the store has them.
     Read(RunKey, Vec<Bytes>),
+    /// How long closed runs of which namespace are kept. Until this is known, all are kept.
+    Retention(BTreeMap<Namespace, Duration>),
 }

@@ -25,6 +25,7 @@ pub mod command;
 mod commands;
 pub mod cron;
 pub mod deadline;
+mod deletion;
 pub mod effect;
 pub mod execution;
 mod external;

@@ -327,7 +327,7 @@ impl Step<'_> {
     ) -> Option<RunId> {
         let execution = &loaded.execution;
         let run = match run_id {
-            Some(run_id) => execution.runs.get(run_id)?,
+            Some(run_id) => execution.runs.get(run_id).filter(|run| !run.doomed)?,
             None => execution.current_run()?,
         };
         let itself = sender.execution == *self.key;

@@ -88,6 +88,12 @@ pub enum Record {
     Forked(Box<Forked>),
     /// A reset made that run of this one.
     ResetTo(RunId),
+    /// The closed run is kept until then.
+    Expires(Timestamp),
+    /// The closed run is there for nobody any more; it still has something to tell others.
+    Doomed,
+    /// The run is gone.
+    Deleted,
 }
 
 impl Record {

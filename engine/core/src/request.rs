@@ -76,6 +76,8 @@ pub enum Request {
     Schedule(Box<ScheduleRequest>),
     /// Go on from an earlier point of a run's history.
     Reset(Box<ResetRequest>),
+    /// Forget a run.
+    Delete(Target),
 }
 
 /// An execution and, if the caller cares, one run of it.
@@ -101,7 +103,9 @@ impl Request {
             Self::Cancel(cancel) => &cancel.target.key,
             Self::Terminate(terminate) => &terminate.target.key,
             Self::Query(query) => &query.target.key,
-            Self::Describe(target) | Self::ResetStickiness(target) => &target.key,
+            Self::Describe(target) | Self::ResetStickiness(target) | Self::Delete(target) => {
+                &target.key
+            }
             Self::History(history) => &history.target.key,
             Self::CompleteWorkflowTask(complete) => &complete.token.run.execution,
             Self::FailWorkflowTask(fail) => &fail.token.run.execution,

@@ -19,6 +19,7 @@ mod step;
 use std::{
     collections::{BTreeMap, BTreeSet},
     mem,
+    time::Duration,
 };
 
 use self::step::Work;
@@ -26,7 +27,7 @@ use crate::{
     deadline::DeadlineReason,
     effect::{Effect, Effects, Rejection, Reply, ReplyTo},
     execution::{Execution, Run},
-    ids::{Epoch, ExecutionKey, RunId, RunKey, ShardId},
+    ids::{Epoch, ExecutionKey, Namespace, RunId, RunKey, ShardId},
     input::{Entropy, Input, InputEvent},
     limits::{MAX_LOADED_EXECUTIONS, MAX_WAITING_FOR_LOAD, RESEND_INTERVAL},
     message::{Address, Envelope, Message, OutboxItem, TaskRef},
@@ -56,6 +57,8 @@ pub struct Shard {
     loaded: usize,
     /// The schedules that are there.
     schedules: BTreeSet<ExecutionKey>,
+    /// How long closed runs are kept.
+    retention: BTreeMap<Namespace, Duration>,
     /// Where the search for something to evict goes on.
     sweep: Option<ExecutionKey>,
 }
@@ -133,6 +136,7 @@ impl Shard {
             sequence: 0,
             loaded: 0,
             schedules: BTreeSet::new(),
+            retention: BTreeMap::new(),
             sweep: None,
         };
         effects.batch.high = shard.high;
@@ -268,6 +272,7 @@ impl Shard {
                 let work = Work::Events(run.run_id, events);
                 self.perform(&run.execution, entropy, work, now, effects);
             }
+            InputEvent::Retention(retention) => self.retain(retention, entropy, now, effects),
             InputEvent::Tick => self.tick(entropy, now, effects),
             InputEvent::Evict(key) => self.evict(&key),
             InputEvent::ListSchedules(reply_to, list) => {
@@ -411,7 +416,7 @@ impl Shard {
         self.resend_outbox_of(key, effects);
         self.perform(key, Entropy::default(), Work::Adopt, now, effects);
         for (entropy, work) in waiting {
-            self.perform(key, entropy, work, now, effects);
+            self.work(key.clone(), entropy, work, now, effects);
         }
     }
 
@@ -422,6 +427,28 @@ impl Shard {
         };
         let messages = outbox_messages(key, &loaded.execution, self.shards);
         self.send_all(messages, effects);
+    }
+
+    /// What has closed before this was known is kept for so long as well.
+    fn retain(
+        &mut self,
+        retention: BTreeMap<Namespace, Duration>,
+        entropy: Entropy,
+        now: Now,
+        effects: &mut Effects,
+    ) {
+        self.retention = retention;
+        let undecided = |loaded: &Loaded| {
+            let mut runs = loaded.execution.runs.values();
+            runs.any(|run| !run.is_open() && run.expires.is_none())
+        };
+        let keys = self.slots.iter().filter_map(|(key, slot)| match slot {
+            Slot::Loaded(loaded) if undecided(loaded) => Some(key.clone()),
+            Slot::Loaded(_) | Slot::Loading { .. } | Slot::Evicted { .. } => None,
+        });
+        for key in keys.collect::<Vec<_>>() {
+            self.perform(&key, entropy, Work::Tick, now, effects);
+        }
     }
 
     fn tick(&mut self, entropy: Entropy, now: Now, effects: &mut Effects) {
@@ -502,11 +529,13 @@ impl Shard {
         let mut step = Step {
             now: self.high,
             shards: self.shards,
+            retention: self.retention.get(&key.namespace).copied(),
             key,
             ids: IdSource::new(entropy, key),
             effects,
             messages: Vec::new(),
         };
+        let had_runs = !loaded.execution.runs.is_empty();
         step.perform(loaded, work);
         if loaded.execution.schedule.is_some() {
             if loaded.execution.has_schedule() {
@@ -516,11 +545,13 @@ impl Shard {
             }
         }
         let messages = step.collect(loaded);
+        let forgotten = had_runs && loaded.execution.is_nothing();
         let behind = match loaded.reading {
             Some(_) => Vec::new(),
             None => mem::take(&mut loaded.behind),
         };
-        let next = loaded.volatile.deadline;
+        let due = loaded.volatile.deadline.into_iter();
+        let next = due.chain(loaded.execution.next_expiry()).min();
         if loaded.deadline != next {
             if let Some(old) = loaded.deadline {
                 self.deadlines.remove(&(old, key.clone()));
@@ -537,8 +568,11 @@ impl Shard {
         }
         self.send_all(messages, effects);
         self.arm_resend(now);
+        if forgotten {
+            self.evict(key);
+        }
         for (entropy, work) in behind {
-            self.perform(key, entropy, work, now, effects);
+            self.work(key.clone(), entropy, work, now, effects);
         }
     }
 

@@ -69,6 +69,8 @@ pub struct RunFacts {
     pub requests: BTreeSet<String>,
     /// Where it comes from, if a reset made it.
     pub forked: Option<Forked>,
+    /// Whether it is there for nobody any more.
+    pub deleted: bool,
 }
 
 /// One update.
@@ -108,6 +110,7 @@ impl Default for RunFacts {
             activities: BTreeMap::new(),
             requests: BTreeSet::new(),
             forked: None,
+            deleted: false,
         }
     }
 }
@@ -142,6 +145,7 @@ impl RunFacts {
             Record::AttachedRequest(id) => {
                 self.requests.insert(id.to_string());
             }
+            Record::Doomed => self.deleted = true,
             Record::Forked(forked) => self.forked = Some((**forked).clone()),
             Record::SignalRequest(id) => {
                 self.signals.entry(id.to_string()).or_insert(None);
@@ -173,6 +177,8 @@ impl RunFacts {
             | Record::Endpoint(..)
             | Record::Scheduled(_)
             | Record::ResetTo(_)
+            | Record::Expires(_)
+            | Record::Deleted
             | Record::Schedule(_) => {}
         }
     }

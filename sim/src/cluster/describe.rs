@@ -233,6 +233,9 @@ pub(super) fn batch(batch: &Batch, out: &mut String) {
             Record::Schedule(change) => schedule(change, out),
             Record::Forked(forked) => out.push_str(&format!("forked(at {})", forked.at)),
             Record::ResetTo(_) => out.push_str("reset"),
+            Record::Expires(at) => out.push_str(&format!("kept-until({at})")),
+            Record::Doomed => out.push_str("doomed"),
+            Record::Deleted => out.push_str("deleted"),
         }
     }
 }

@@ -20,7 +20,7 @@ use std::time::Duration;
 use prost::Message;
 use steadfast_proto::temporal::api::common::v1::WorkflowExecution;
 
-pub use caller::{cancel, describe, history, query, reset_stickiness, signal, terminate};
+pub use caller::{cancel, delete, describe, history, query, reset_stickiness, signal, terminate};
 pub use endpoint::{create_endpoint, delete_endpoint, endpoint_id, update_endpoint};
 pub use policy::{retry_policy, retry_policy_to_proto};
 pub use reset::reset;

@@ -134,7 +134,7 @@ impl Step<'_> {
         let runs = &loaded.execution.runs;
         let made = runs
             .values()
-            .find(|run| run.created.request_id == request.request_id);
+            .find(|run| !run.doomed && run.created.request_id == request.request_id);
         if let Some(run) = made {
             let reply = Reply::Reset(run.run_id.clone());
             return self.reply(reply_to, Ok(reply));
@@ -186,6 +186,7 @@ impl Step<'_> {
         let runs = &loaded.execution.runs;
         let read = &runs[run_id].history;
         let next = read.successor.as_ref().and_then(|next| runs.get(next));
+        let next = next.filter(|next| !next.doomed);
         match next {
             Some(next) if read.status == WorkflowExecutionStatus::ContinuedAsNew => {
                 reading.awaited = self.read(next);

@@ -1,6 +1,6 @@
 //! One piece of work on one execution that is in memory: who asks what, of which run.
 
-use std::mem;
+use std::{mem, time::Duration};
 
 use bytes::Bytes;
 
@@ -40,6 +40,8 @@ pub(super) enum Work {
 pub(crate) struct Step<'a> {
     pub(crate) now: Timestamp,
     pub(super) shards: u32,
+    /// How long closed runs are kept; `None` for ever.
+    pub(crate) retention: Option<Duration>,
     pub(crate) key: &'a ExecutionKey,
     pub(crate) ids: IdSource,
     pub(crate) effects: &'a mut Effects,
@@ -85,11 +87,13 @@ impl Step<'_> {
                     tx.finish();
                 }
                 self.schedule_tick(loaded);
+                self.expire(loaded);
             }
         }
         for again in mem::take(&mut loaded.volatile.again) {
             self.ask_again(loaded, again);
         }
+        self.keep_house(loaded);
     }
 
     /// What the work left to be sent.
@@ -147,7 +151,7 @@ impl Step<'_> {
     /// The run that a caller means.
     pub(crate) fn find(&self, loaded: &Loaded, run_id: Option<&RunId>) -> Result<RunId, Rejection> {
         match run_id {
-            Some(run_id) if loaded.execution.runs.contains_key(run_id) => Ok(run_id.clone()),
+            Some(run_id) if loaded.execution.has_run(run_id) => Ok(run_id.clone()),
             Some(run_id) => Err(Rejection::NotFound(format!(
                 "workflow execution not found for workflow ID \"{}\" and run ID \"{run_id}\"",
                 self.key.workflow_id
@@ -178,6 +182,7 @@ impl Step<'_> {
                 self.update_with_start(loaded, reply_to, start, update, false);
             }
             Request::Reset(request) => self.reset(loaded, reply_to, request),
+            Request::Delete(target) => self.delete(loaded, reply_to, &target),
             Request::Endpoint(request) => self.endpoint_request(loaded, reply_to, request),
             Request::StartActivity(start) => self.start_standalone(loaded, reply_to, *start),
             Request::Describe(target) => {
@@ -243,6 +248,7 @@ impl Step<'_> {
             | Request::Endpoint(_)
             | Request::StartActivity(_)
             | Request::Reset(_)
+            | Request::Delete(_)
             | Request::UpdateWithStart(..) => unreachable!("not for one run"),
         }
         tx.finish();
@@ -271,6 +277,7 @@ impl Step<'_> {
             | Request::NexusAnswer(_)
             | Request::StartActivity(_)
             | Request::Reset(_)
+            | Request::Delete(_)
             | Request::Standalone(_) => unreachable!("not a plain start"),
         };
         let verdict = judge(&start, &loaded.execution);
@@ -379,6 +386,7 @@ fn wanted_run(request: &Request) -> Option<RunId> {
         | Request::StartActivity(_)
         | Request::Schedule(_)
         | Request::Reset(_)
+        | Request::Delete(_)
         | Request::UpdateWithStart(..) => None,
     }
 }

@@ -70,6 +70,7 @@ pub fn admit(request: &mut Request, types: &SearchAttributeTypes) -> Result<(), 
         | Request::NexusAnswer(_)
         | Request::Standalone(_)
         | Request::Reset(_)
+        | Request::Delete(_)
         | Request::Endpoint(_) => Ok(()),
     }
 }
@@ -121,6 +122,7 @@ pub fn carries_attributes(request: &Request) -> bool {
         | Request::NexusAnswer(_)
         | Request::Standalone(_)
         | Request::Reset(_)
+        | Request::Delete(_)
         | Request::Endpoint(_) => false,
     }
 }

@@ -4,6 +4,7 @@
 //! start W [eager|callback] [request=ID] [reuse=failed-only|reject] [conflict=use|terminate] [run=10s] [execution=1m]
 //!         [delay=5s] [cron=EXPR_WITH_UNDERSCORES] [retry=1s*3]
 //! signal W NAME [request=ID]      signal-with-start W NAME        cancel W        terminate W
+//! delete W [run=N]                 retention 1d        (closed runs are kept for so long from now on)
 //! reset W F [run=N] [request=ID] [reapply=none|signals] [signal=NAME]     (N: the run as the histories are numbered)
 //! poll [QUEUE]                    poll-activity [QUEUE]           query W         await-history W
 //! complete [sticky=QUEUE] [new] [force] COMMAND; COMMAND; …       fail-task       answer-query
@@ -221,6 +222,17 @@ impl Script {
                 },
             )),
             "reset" => self.reset(&words),
+            "delete" => {
+                let request = service::DeleteWorkflowExecutionRequest {
+                    namespace: "default".into(),
+                    workflow_execution: self.run(&words),
+                };
+                self.request(parse::delete(&request));
+            }
+            "retention" => {
+                let kept = [("default".into(), duration(words.at(0)))];
+                self.world.step(InputEvent::Retention(kept.into()));
+            }
             "query" => self.request(parse::query(service::QueryWorkflowRequest {
                 namespace: "default".into(),
                 execution: execution(words.at(0)),
@@ -310,12 +322,18 @@ impl Script {
         writeln!(self.out, "  {line}").expect("a string");
     }
 
-    fn reset(&mut self, words: &Words<'_>) {
+    /// The workflow that is named first, and `run=N` of it.
+    fn run(&self, words: &Words<'_>) -> Option<WorkflowExecution> {
         let mut execution = execution(words.at(0));
         if let (Some(number), Some(execution)) = (words.options.get("run"), &mut execution) {
             let number: usize = number.parse().expect("a number");
             execution.run_id = self.world.runs()[number - 1].1.to_string();
         }
+        execution
+    }
+
+    fn reset(&mut self, words: &Words<'_>) {
+        let execution = self.run(words);
         let signals = words.options.get("signal").map(|name| PostResetOperation {
             variant: Some(post_reset_operation::Variant::SignalWorkflow(
                 post_reset_operation::SignalWorkflow {

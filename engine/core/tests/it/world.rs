@@ -185,6 +185,9 @@ impl World {
                 }
             }
         }
+        if run.doomed {
+            return assert_eq!(row, None, "a doomed run has no row");
+        }
         let mut row = row.expect("every run has a row");
         if run.is_open() {
             row.search_attributes.remove("BuildIds");
@@ -224,7 +227,10 @@ impl World {
                 | Record::Schedule(_)
                 | Record::Scheduled(_)
                 | Record::Forked(_)
-                | Record::ResetTo(_) => None,
+                | Record::ResetTo(_)
+                | Record::Expires(_)
+                | Record::Doomed
+                | Record::Deleted => None,
             })
             .collect()
     }

@@ -10,8 +10,8 @@ use std::{
 };
 
 use steadfast_core::{
-    Clock, Effect, InputEvent, Matching, MatchingInput, Monotonic, Rejection, Reply, ReplyTo,
-    Shard, ShardId,
+    Clock, Effect, InputEvent, Matching, MatchingInput, Monotonic, Namespace, Rejection, Reply,
+    ReplyTo, Shard, ShardId,
     message::{Address, Envelope},
 };
 use steadfast_store::{Commit, DiskError, Embedded, Memory, Options, RealDisk, Store, StoreError};
@@ -73,6 +73,8 @@ pub(super) struct Host {
     pub(super) held: VecDeque<Held>,
     pub(super) fetches: VecDeque<(ShardId, Fetch)>,
     pub(super) recoveries: BTreeMap<ShardId, Monotonic>,
+    /// How long closed runs are kept; nothing where tests skip time, which would skip to the end of all retention.
+    pub(super) retention: BTreeMap<Namespace, Duration>,
     /// Scratch: tickets that ended.
     pub(super) ended: Vec<Commit>,
     /// Messages between machines that have arrived.
@@ -106,6 +108,7 @@ pub(crate) fn spawn(
         held: VecDeque::new(),
         fetches: VecDeque::new(),
         recoveries: BTreeMap::new(),
+        retention: BTreeMap::new(),
         ended: Vec::new(),
         messages: VecDeque::new(),
         draining: false,
@@ -403,6 +406,7 @@ impl Host {
     fn reply(&mut self, to: ReplyTo, reply: Result<Reply, Rejection>) {
         if let Ok(Reply::Namespaces(registry)) = &reply {
             self.engine.registry_is(registry.clone());
+            self.retention_is(registry);
         }
         if let Ok(Reply::Endpoints(endpoints, _)) = &reply {
             self.engine.endpoints_are(endpoints.clone());

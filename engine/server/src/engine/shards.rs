@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use steadfast_core::{
-    Effect, Effects, Execution, ExecutionKey, Input, InputEvent, Monotonic, Rejection, RunKey,
-    Shard, ShardId, Timestamp, effect::EventRange,
+    Effect, Effects, Execution, ExecutionKey, Input, InputEvent, Monotonic, Registry, Rejection,
+    RunKey, Shard, ShardId, Timestamp, effect::EventRange,
 };
 use steadfast_store::{CommitError, StoreError, Ticket};
 
@@ -48,7 +48,29 @@ impl Host {
         );
         self.shards.insert(id, shard);
         self.hold(effects);
+        self.tell_retention(id);
         Ok(())
+    }
+
+    /// Namespaces have changed: how long closed runs are kept may be different now.
+    pub(super) fn retention_is(&mut self, registry: &Registry) {
+        let retention = registry
+            .iter()
+            .map(|(name, info)| (name.clone(), info.retention));
+        let retention = retention.collect();
+        if self.clocks.skipping.is_some() || self.retention == retention {
+            return;
+        }
+        self.retention = retention;
+        for id in self.shards.keys().copied().collect::<Vec<_>>() {
+            self.tell_retention(id);
+        }
+    }
+
+    fn tell_retention(&mut self, id: ShardId) {
+        if !self.retention.is_empty() {
+            self.step(id, InputEvent::Retention(self.retention.clone()));
+        }
     }
 
     /// Gives a shard one thing that happened.

@@ -5,6 +5,7 @@ use steadfast_proto::temporal::api::{
     enums::v1::HistoryEventFilterType,
     history::v1::History,
     workflowservice::v1::{
+        DeleteWorkflowExecutionRequest, DeleteWorkflowExecutionResponse,
         DescribeWorkflowExecutionRequest, DescribeWorkflowExecutionResponse,
         GetWorkflowExecutionHistoryRequest, GetWorkflowExecutionHistoryResponse,
         GetWorkflowExecutionHistoryReverseRequest, GetWorkflowExecutionHistoryReverseResponse,
@@ -91,6 +92,16 @@ impl Frontend {
         self.namespace(&body.namespace)?;
         self.ask(parse::terminate(body)).await?;
         Ok(TerminateWorkflowExecutionResponse {})
+    }
+
+    pub(super) async fn delete_workflow_execution(
+        &self,
+        request: Request<DeleteWorkflowExecutionRequest>,
+    ) -> Called<DeleteWorkflowExecutionResponse> {
+        let body = request.into_inner();
+        self.namespace(&body.namespace)?;
+        self.ask(parse::delete(&body)).await?;
+        Ok(DeleteWorkflowExecutionResponse {})
     }
 
     pub(super) async fn reset_workflow_execution(

@@ -37,6 +37,7 @@ impl WorkflowService for Frontend {
         signal_workflow_execution: workflow::SignalWorkflowExecutionRequest => workflow::SignalWorkflowExecutionResponse;
         request_cancel_workflow_execution: workflow::RequestCancelWorkflowExecutionRequest => workflow::RequestCancelWorkflowExecutionResponse;
         terminate_workflow_execution: workflow::TerminateWorkflowExecutionRequest => workflow::TerminateWorkflowExecutionResponse;
+        delete_workflow_execution: workflow::DeleteWorkflowExecutionRequest => workflow::DeleteWorkflowExecutionResponse;
         reset_workflow_execution: workflow::ResetWorkflowExecutionRequest => workflow::ResetWorkflowExecutionResponse;
         query_workflow: workflow::QueryWorkflowRequest => workflow::QueryWorkflowResponse;
         describe_workflow_execution: workflow::DescribeWorkflowExecutionRequest => workflow::DescribeWorkflowExecutionResponse;

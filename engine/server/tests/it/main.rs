@@ -5,6 +5,7 @@ mod access;
 mod arbitrary;
 mod basics;
 mod client;
+mod deletions;
 mod durable;
 mod hostile;
 mod resets;
