@@ -37,6 +37,8 @@ pub enum DeadlineReason {
     NexusAnswer(EventId, NexusAsk),
     /// A schedule acts.
     Schedule,
+    /// A batch job goes on, or is forgotten.
+    Batch,
 }
 
 /// Temporal's timeout types, in an order.
@@ -97,7 +99,10 @@ impl Tx<'_> {
             DeadlineReason::Activity(id, kind) => self.time_out_activity(*id, kind.wire()),
             DeadlineReason::Nexus(id, kind) => self.time_out_nexus(*id, kind.wire()),
             DeadlineReason::NexusAnswer(id, ask) => self.nexus_unanswered(*id, *ask),
-            DeadlineReason::ActivityRetry | DeadlineReason::Resend | DeadlineReason::Schedule => {}
+            DeadlineReason::ActivityRetry
+            | DeadlineReason::Resend
+            | DeadlineReason::Schedule
+            | DeadlineReason::Batch => {}
         }
     }
 

@@ -15,6 +15,7 @@ use steadfast_proto::temporal::api::{
 };
 
 use crate::{
+    batch::BatchReply,
     ids::{
         ActivityId, Epoch, EventId, ExecutionKey, Namespace, RequestId, RunId, RunKey, ShardId,
         TaskQueueName, UpdateId,
@@ -130,6 +131,8 @@ pub enum Reply {
     Schedule(Box<ScheduleReply>),
     /// A workflow was reset, now or before: the run that goes on.
     Reset(RunId),
+    /// What was asked of a batch job.
+    Batch(Box<BatchReply>),
 }
 
 /// A run was started, or was there.

@@ -11,6 +11,7 @@ use steadfast_proto::temporal::api::history::v1::HistoryEvent;
 
 use crate::{
     activity::ActivityState,
+    batch::{BatchJob, BatchRecord},
     deadline::sleeps_until,
     history::HistoryState,
     ids::{EventId, ExecutionKey, RequestId, RunId},
@@ -37,6 +38,8 @@ pub struct Execution {
     pub endpoints: Endpoints,
     /// The schedule that lives here, in place of runs.
     pub schedule: Option<Box<Schedule>>,
+    /// The batch job that lives here, in place of runs.
+    pub batch: Option<Box<BatchJob>>,
 }
 
 /// One run.
@@ -180,7 +183,10 @@ impl Run {
             }
             Record::ClosingAttempted(yes) => self.closing_attempted = *yes,
             Record::ChildBegun(yes) => self.begun = *yes,
-            Record::Namespace(..) | Record::Endpoint(..) | Record::Schedule(_) => {
+            Record::Namespace(..)
+            | Record::Endpoint(..)
+            | Record::Schedule(_)
+            | Record::Batch(_) => {
                 unreachable!("it is of no run")
             }
             Record::Row(_) => {}
@@ -240,6 +246,7 @@ impl Execution {
                 self.endpoints.remove(id);
             }
             Record::Schedule(record) => self.apply_schedule(&entry.run_id, record),
+            Record::Batch(record) => self.apply_batch(&entry.run_id, record),
             Record::Deleted => {
                 self.runs.remove(&entry.run_id);
             }
@@ -268,6 +275,22 @@ impl Execution {
         }
     }
 
+    fn apply_batch(&mut self, id: &RunId, record: &BatchRecord) {
+        match record {
+            BatchRecord::Started(spec, at) => {
+                let job = BatchJob::new(id.clone(), Arc::clone(spec), *at);
+                self.batch = Some(Box::new(job));
+            }
+            BatchRecord::Removed => self.batch = None,
+            change => self
+                .batch
+                .as_mut()
+                .filter(|job| job.id == *id)
+                .expect("the job was started")
+                .apply(change),
+        }
+    }
+
     /// Whether there is a schedule here.
     pub(crate) fn has_schedule(&self) -> bool {
         self.schedule.as_ref().is_some_and(|schedule| schedule.open)
@@ -280,6 +303,9 @@ impl Execution {
             Record::Schedule(change) if !matches!(**change, ScheduleRecord::Created(_)) => {
                 self.schedule.as_ref().is_some_and(|s| s.id == *run_id)
             }
+            Record::Batch(change) if !matches!(**change, BatchRecord::Started(..)) => {
+                self.batch.as_ref().is_some_and(|job| job.id == *run_id)
+            }
             _ => !record.is_of_run() || self.runs.contains_key(run_id),
         }
     }
@@ -288,7 +314,8 @@ impl Execution {
     pub(crate) fn outboxes(&self) -> impl Iterator<Item = (&RunId, &BTreeMap<u64, OutboxPut>)> {
         let runs = self.runs.values().map(|run| (&run.run_id, &run.outbox));
         let schedule = self.schedule.iter().map(|s| (&s.id, &s.outbox));
-        runs.chain(schedule)
+        let batch = self.batch.iter().map(|job| (&job.id, &job.outbox));
+        runs.chain(schedule).chain(batch)
     }
 
     /// A piece of that work.
@@ -304,6 +331,7 @@ impl Execution {
         let schedule = schedule.and_then(|schedule| wakes_at(key, schedule, now));
         run.into_iter()
             .chain(schedule)
+            .chain(self.batch.as_ref().and_then(|job| job.wakes_at()))
             .chain(self.next_expiry())
             .min()
     }

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    batch::ListBatches,
     effect::ReplyTo,
     execution::Execution,
     ids::{ExecutionKey, Namespace, RunKey},
@@ -51,4 +52,6 @@ pub enum InputEvent {
     Read(RunKey, Vec<Bytes>),
     /// How long closed runs of which namespace are kept. Until this is known, all are kept.
     Retention(BTreeMap<Namespace, Duration>),
+    /// A caller asks which batch jobs there are; the answer goes to `reply_to`.
+    ListBatches(ReplyTo, ListBatches),
 }

@@ -18,6 +18,7 @@
 #![warn(missing_docs, clippy::wildcard_enum_match_arm)]
 
 pub mod activity;
+pub mod batch;
 mod chain;
 mod child;
 pub mod clock;

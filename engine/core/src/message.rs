@@ -18,6 +18,7 @@ use steadfast_proto::temporal::api::{
 };
 
 use crate::{
+    batch::BatchWork,
     effect::ReplyTo,
     ids::{
         Epoch, EventId, ExecutionKey, Namespace, RequestId, RunId, RunKey, ShardId, TaskQueueName,
@@ -278,6 +279,8 @@ pub enum OutboxWork {
     },
     /// The chain of a schedule's workflow ended.
     ScheduledClosed(Box<ScheduledClosed>),
+    /// What a batch job wants done.
+    Batch(Box<BatchWork>),
 }
 
 impl OutboxWork {

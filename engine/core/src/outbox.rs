@@ -14,6 +14,7 @@
 //! | `NexusClosed` | finds the operation over | done |
 //! | `StartScheduled` | finds the run that its request id made | started, or the id is taken |
 //! | `AskScheduled` | finds the run closed or cancel requested | done |
+//! | `Batch` | see [`crate::batch`] | done, or it could not be |
 //! | `ScheduledClosed` | finds the workflow not running | done |
 
 use crate::{
@@ -128,6 +129,7 @@ impl Step<'_> {
                 identity,
             } => self.ask_scheduled(loaded, first_run, *ask, identity),
             OutboxWork::ScheduledClosed(closed) => self.end_scheduled(loaded, closed),
+            OutboxWork::Batch(work) => return self.batch_work(loaded, item, work),
         })
     }
 
@@ -336,7 +338,8 @@ impl Step<'_> {
     }
 }
 
-fn taken_before(loaded: &Loaded, request_id: &RequestId) -> bool {
+/// Whether a run of the execution has taken this signal.
+pub(crate) fn taken_before(loaded: &Loaded, request_id: &RequestId) -> bool {
     loaded
         .execution
         .runs
@@ -396,8 +399,10 @@ impl Tx<'_> {
             | OutboxWork::ChildClosed(_)
             | OutboxWork::NexusClosed(_)
             | OutboxWork::ScheduledClosed(_) => {}
-            OutboxWork::StartScheduled(_) | OutboxWork::AskScheduled { .. } => {
-                unreachable!("only schedules start and ask their workflows")
+            OutboxWork::StartScheduled(_)
+            | OutboxWork::AskScheduled { .. }
+            | OutboxWork::Batch(_) => {
+                unreachable!("only schedules and batch jobs ask this")
             }
         }
     }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use crate::{
     activity::ActivityState,
+    batch::BatchRecord,
     ids::{Epoch, EventId, ExecutionKey, Namespace, RequestId, RunId, ShardId},
     message::OutboxWork,
     namespace::NamespaceInfo,
@@ -94,6 +95,8 @@ pub enum Record {
     Doomed,
     /// The run is gone.
     Deleted,
+    /// A batch job changes. Of the job that the entry's run id names, not of a run.
+    Batch(Box<BatchRecord>),
 }
 
 impl Record {
@@ -102,7 +105,11 @@ impl Record {
     pub fn is_of_run(&self) -> bool {
         !matches!(
             self,
-            Self::Created(_) | Self::Namespace(..) | Self::Endpoint(..) | Self::Schedule(_)
+            Self::Created(_)
+                | Self::Namespace(..)
+                | Self::Endpoint(..)
+                | Self::Schedule(_)
+                | Self::Batch(_)
         )
     }
 }

@@ -17,6 +17,7 @@ use steadfast_proto::temporal::api::{
 };
 
 use crate::{
+    batch::BatchRequest,
     command::Command,
     ids::{ActivityId, EventId, ExecutionKey, RequestId, RunId, TaskQueueName, UpdateId},
     namespace::{NamespaceRequest, registry_key},
@@ -78,6 +79,8 @@ pub enum Request {
     Reset(Box<ResetRequest>),
     /// Forget a run.
     Delete(Target),
+    /// Something about a batch job.
+    Batch(Box<BatchRequest>),
 }
 
 /// An execution and, if the caller cares, one run of it.
@@ -117,6 +120,7 @@ impl Request {
             Self::NexusAnswer(answer) => &answer.token.run.execution,
             Self::Schedule(schedule) => &schedule.key,
             Self::Reset(reset) => &reset.target.key,
+            Self::Batch(batch) => &batch.key,
         }
     }
 }

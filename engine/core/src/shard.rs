@@ -24,6 +24,7 @@ use std::{
 
 use self::step::Work;
 use crate::{
+    batch::{BatchReply, ListBatches, batch_key, job_id},
     deadline::DeadlineReason,
     effect::{Effect, Effects, Rejection, Reply, ReplyTo},
     execution::{Execution, Run},
@@ -57,6 +58,8 @@ pub struct Shard {
     loaded: usize,
     /// The schedules that are there.
     schedules: BTreeSet<ExecutionKey>,
+    /// The batch jobs that are there.
+    batches: BTreeSet<ExecutionKey>,
     /// How long closed runs are kept.
     retention: BTreeMap<Namespace, Duration>,
     /// Where the search for something to evict goes on.
@@ -136,6 +139,7 @@ impl Shard {
             sequence: 0,
             loaded: 0,
             schedules: BTreeSet::new(),
+            batches: BTreeSet::new(),
             retention: BTreeMap::new(),
             sweep: None,
         };
@@ -150,6 +154,9 @@ impl Shard {
         let deadline = execution.sleeps_until(&key, self.high);
         if execution.has_schedule() {
             self.schedules.insert(key.clone());
+        }
+        if execution.batch.is_some() {
+            self.batches.insert(key.clone());
         }
         if execution.is_idle() {
             if let Some(at) = deadline {
@@ -235,6 +242,9 @@ impl Shard {
         if loaded.execution.schedule.is_some() {
             return Some((key.clone(), DeadlineReason::Schedule));
         }
+        if loaded.execution.batch.is_some() {
+            return Some((key.clone(), DeadlineReason::Batch));
+        }
         let current = loaded.execution.current.clone()?;
         let mut effects = Effects::new(self.id, self.epoch);
         let mut ids = IdSource::new(Entropy::default(), key);
@@ -277,6 +287,10 @@ impl Shard {
             InputEvent::Evict(key) => self.evict(&key),
             InputEvent::ListSchedules(reply_to, list) => {
                 let ids = Reply::Schedule(Box::new(ScheduleReply::Ids(self.list(&list))));
+                effects.effects.push(Effect::Reply(reply_to, Ok(ids)));
+            }
+            InputEvent::ListBatches(reply_to, list) => {
+                let ids = Reply::Batch(Box::new(BatchReply::Ids(self.list_batches(&list))));
                 effects.effects.push(Effect::Reply(reply_to, Ok(ids)));
             }
             InputEvent::WaitEnded(reply_to, key) => {
@@ -544,6 +558,11 @@ impl Shard {
                 self.schedules.remove(key);
             }
         }
+        if loaded.execution.batch.is_some() {
+            self.batches.insert(key.clone());
+        } else if job_id(key).is_some() {
+            self.batches.remove(key);
+        }
         let messages = step.collect(loaded);
         let forgotten = had_runs && loaded.execution.is_nothing();
         let behind = match loaded.reading {
@@ -585,6 +604,20 @@ impl Shard {
             .range((Bound::Excluded(after), Bound::Unbounded));
         keys.take_while(|key| key.namespace == list.namespace)
             .filter_map(schedule_id)
+            .take(list.limit)
+            .map(str::to_owned)
+            .collect()
+    }
+
+    /// Ids of batch jobs, in order.
+    fn list_batches(&self, list: &ListBatches) -> Vec<String> {
+        use std::ops::Bound;
+        let after = batch_key(list.namespace.as_str(), &list.after);
+        let keys = self
+            .batches
+            .range((Bound::Excluded(after), Bound::Unbounded));
+        keys.take_while(|key| key.namespace == list.namespace)
+            .filter_map(job_id)
             .take(list.limit)
             .map(str::to_owned)
             .collect()

@@ -64,6 +64,13 @@ pub(crate) fn judge(request: &StartRequest, execution: &Execution) -> Verdict {
             run_id: RunId::new(""),
         });
     }
+    if execution.batch.is_some() {
+        return Verdict::Refused(Rejection::AlreadyStarted {
+            message: "the id is that of a batch operation".to_owned(),
+            start_request_id: String::new(),
+            run_id: RunId::new(""),
+        });
+    }
     let Some(run) = execution.current_run() else {
         return Verdict::Start;
     };

@@ -179,7 +179,8 @@ impl RunFacts {
             | Record::ResetTo(_)
             | Record::Expires(_)
             | Record::Deleted
-            | Record::Schedule(_) => {}
+            | Record::Schedule(_)
+            | Record::Batch(_) => {}
         }
     }
 
@@ -315,7 +316,7 @@ impl Facts {
                     }
                     Err(_) => tell(self, &run, batch.high, Fact::Record(&entry.record)),
                 }
-            } else if let Record::Schedule(_) = &entry.record {
+            } else if let Record::Schedule(_) | Record::Batch(_) = &entry.record {
                 // It is of no run.
                 tell(self, &run, batch.high, Fact::Record(&entry.record));
             } else {

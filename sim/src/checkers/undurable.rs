@@ -69,7 +69,8 @@ impl Undurable {
             | Reply::Endpoints(..)
             | Reply::ActivityOutcome(..)
             | Reply::DescribeActivity(_)
-            | Reply::Schedule(_) => return,
+            | Reply::Schedule(_)
+            | Reply::Batch(_) => return,
         };
         self.tally.check(at, supported.is_ok(), || {
             format!(

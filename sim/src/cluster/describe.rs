@@ -5,6 +5,7 @@ use std::fmt::{self, Write};
 use prost::Message as _;
 use steadfast_core::{
     Batch, Record,
+    batch::BatchRecord,
     message::{Address, Envelope, Message, TaskRef},
     schedule::ScheduleRecord,
 };
@@ -236,8 +237,20 @@ pub(super) fn batch(batch: &Batch, out: &mut String) {
             Record::Expires(at) => out.push_str(&format!("kept-until({at})")),
             Record::Doomed => out.push_str("doomed"),
             Record::Deleted => out.push_str("deleted"),
+            Record::Batch(change) => batch_job(change, out),
         }
     }
+}
+
+/// Writes what changes of a batch job.
+fn batch_job(change: &BatchRecord, out: &mut String) {
+    out.push_str(&match change {
+        BatchRecord::Started(spec, _) => format!("started({})", spec.targets.len()),
+        BatchRecord::OutboxPut(number, _) => format!("outbox({number})"),
+        BatchRecord::Answered(number, well) => format!("answered({number} {well})"),
+        BatchRecord::Closed(_) => "closed".to_owned(),
+        BatchRecord::Removed => "removed".to_owned(),
+    });
 }
 
 /// Writes what changes of a schedule.

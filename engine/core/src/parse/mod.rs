@@ -4,6 +4,7 @@
 //! [`crate::request::CommandError`] (commands of a workflow task) with Temporal's own words.
 // temporal: service/frontend/workflow_handler.go, the validate* and prepare* functions.
 
+mod batch;
 mod caller;
 mod command;
 mod endpoint;
@@ -20,6 +21,10 @@ use std::time::Duration;
 use prost::Message;
 use steadfast_proto::temporal::api::common::v1::WorkflowExecution;
 
+pub use batch::{
+    batch_entry, batch_filter, batch_page_token, describe_batch, give_targets, start_batch,
+    stop_batch,
+};
 pub use caller::{cancel, delete, describe, history, query, reset_stickiness, signal, terminate};
 pub use endpoint::{create_endpoint, delete_endpoint, endpoint_id, update_endpoint};
 pub use policy::{retry_policy, retry_policy_to_proto};

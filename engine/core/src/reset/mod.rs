@@ -23,6 +23,7 @@ mod reapply;
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use steadfast_proto::temporal::api::{
     common::v1::{Header, Link, Payloads},
     enums::v1::WorkflowExecutionStatus,
@@ -37,6 +38,7 @@ use crate::{
     execution::Run,
     ids::{EventId, RequestId, RunId, RunKey, WorkflowId},
     limits::MAX_HISTORY_EVENTS,
+    message::{OutboxItem, OutboxResult},
     render::events as decode,
     request::Target,
     shard::{Loaded, Step},
@@ -62,7 +64,7 @@ pub struct ResetRequest {
 }
 
 /// Where a new run leaves the history of its base.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ResetPoint {
     /// Before this event, which ends a workflow task.
     Event(EventId),
@@ -73,7 +75,7 @@ pub enum ResetPoint {
 }
 
 /// Which events behind the reset point are left behind.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Without {
     /// Signals.
     pub signals: bool,
@@ -96,11 +98,20 @@ pub struct PostResetSignal {
     pub links: Vec<Link>,
 }
 
+/// Who wants a reset.
+#[derive(Clone, Debug)]
+pub(crate) enum Asker {
+    /// Somebody who waits for the new run's id.
+    Caller(ReplyTo),
+    /// Another execution, by a piece of its work.
+    Work(Box<OutboxItem>),
+}
+
 /// A reset that waits for events.
 #[derive(Clone, Debug)]
 pub(crate) struct Reading {
     request: ResetRequest,
-    reply_to: ReplyTo,
+    asker: Asker,
     base: RunId,
     /// The run whose events are awaited, and how many.
     awaited: (RunId, usize),
@@ -125,19 +136,14 @@ struct Found {
 
 impl Step<'_> {
     /// Somebody wants a workflow to be reset.
-    pub(crate) fn reset(
-        &mut self,
-        loaded: &mut Loaded,
-        reply_to: ReplyTo,
-        request: Box<ResetRequest>,
-    ) {
+    pub(crate) fn reset(&mut self, loaded: &mut Loaded, asker: Asker, request: Box<ResetRequest>) {
         let runs = &loaded.execution.runs;
         let made = runs
             .values()
             .find(|run| !run.doomed && run.created.request_id == request.request_id);
         if let Some(run) = made {
-            let reply = Reply::Reset(run.run_id.clone());
-            return self.reply(reply_to, Ok(reply));
+            let run_id = run.run_id.clone();
+            return self.reset_done(asker, Ok(run_id));
         }
         let base = self
             .find(loaded, request.target.run_id.as_ref())
@@ -147,13 +153,27 @@ impl Step<'_> {
                 let awaited = self.read(&loaded.execution.runs[&base]);
                 loaded.reading = Some(Box::new(Reading {
                     request: *request,
-                    reply_to,
+                    asker,
                     base,
                     awaited,
                     found: None,
                 }));
             }
-            Err(rejection) => self.reply(reply_to, Err(rejection)),
+            Err(rejection) => self.reset_done(asker, Err(rejection)),
+        }
+    }
+
+    fn reset_done(&mut self, asker: Asker, outcome: Result<RunId, Rejection>) {
+        match asker {
+            Asker::Caller(reply_to) => self.reply(reply_to, outcome.map(Reply::Reset)),
+            Asker::Work(item) => {
+                let result = match outcome {
+                    Ok(_) => OutboxResult::Done,
+                    Err(Rejection::NotFound(_)) => OutboxResult::NotFound,
+                    Err(_) => OutboxResult::Refused,
+                };
+                self.answer_work(*item, result);
+            }
         }
     }
 
@@ -181,7 +201,7 @@ impl Step<'_> {
             return;
         };
         if let Err(rejection) = reading.take(decode(events.to_vec())) {
-            return self.reply(reading.reply_to, Err(rejection));
+            return self.reset_done(reading.asker, Err(rejection));
         }
         let runs = &loaded.execution.runs;
         let read = &runs[run_id].history;
@@ -199,7 +219,7 @@ impl Step<'_> {
     fn forked(&mut self, loaded: &mut Loaded, reading: Reading) {
         let Reading {
             request,
-            reply_to,
+            asker,
             base,
             found,
             ..
@@ -214,7 +234,7 @@ impl Step<'_> {
             found,
         });
         tx.finish();
-        self.reply(reply_to, Ok(Reply::Reset(run_id)));
+        self.reset_done(asker, Ok(run_id));
     }
 }
 

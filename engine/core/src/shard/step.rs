@@ -10,10 +10,11 @@ use crate::{
     effect::{Effect, Effects, Rejection, Reply, ReplyTo},
     execution::Run,
     ids::{ExecutionKey, RequestId, RunId},
-    message::{Address, Claim, Message, OutboxAnswer, OutboxItem, TaskKind},
+    message::{Address, Claim, Message, OutboxAnswer, OutboxItem, OutboxResult, TaskKind},
     read::describe,
     record::Created,
     request::{ActivityTarget, Request, Target},
+    reset::Asker,
     start::{Verdict, judge},
     time::Timestamp,
     tx::{IdSource, Tx},
@@ -56,14 +57,7 @@ impl Step<'_> {
             Work::Claim(claim) => self.claim(loaded, &claim),
             Work::Outbox(item) => {
                 if let Some(result) = self.receive(loaded, &item) {
-                    let answer = OutboxAnswer {
-                        from: item.from,
-                        number: item.number,
-                        result,
-                    };
-                    let to = Address::Shard(answer.from.execution.shard(self.shards));
-                    self.messages
-                        .push((to, Message::OutboxAnswer(Box::new(answer))));
+                    self.answer_work(*item, result);
                 }
             }
             Work::OutboxAnswer(answer) => self.outbox_answer(loaded, &answer),
@@ -80,6 +74,7 @@ impl Step<'_> {
                     tx.finish();
                 }
                 self.adopt_schedule(loaded);
+                self.adopt_batch(loaded);
             }
             Work::Tick => {
                 if let Some(mut tx) = self.current(loaded) {
@@ -87,6 +82,7 @@ impl Step<'_> {
                     tx.finish();
                 }
                 self.schedule_tick(loaded);
+                self.batch_tick(loaded);
                 self.expire(loaded);
             }
         }
@@ -94,6 +90,18 @@ impl Step<'_> {
             self.ask_again(loaded, again);
         }
         self.keep_house(loaded);
+    }
+
+    /// Tells another execution what came of its work.
+    pub(crate) fn answer_work(&mut self, item: OutboxItem, result: OutboxResult) {
+        let answer = OutboxAnswer {
+            from: item.from,
+            number: item.number,
+            result,
+        };
+        let to = Address::Shard(answer.from.execution.shard(self.shards));
+        self.messages
+            .push((to, Message::OutboxAnswer(Box::new(answer))));
     }
 
     /// What the work left to be sent.
@@ -181,7 +189,8 @@ impl Step<'_> {
             Request::UpdateWithStart(start, update) => {
                 self.update_with_start(loaded, reply_to, start, update, false);
             }
-            Request::Reset(request) => self.reset(loaded, reply_to, request),
+            Request::Reset(request) => self.reset(loaded, Asker::Caller(reply_to), request),
+            Request::Batch(request) => self.batch_request(loaded, reply_to, request.action),
             Request::Delete(target) => self.delete(loaded, reply_to, &target),
             Request::Endpoint(request) => self.endpoint_request(loaded, reply_to, request),
             Request::StartActivity(start) => self.start_standalone(loaded, reply_to, *start),
@@ -249,6 +258,7 @@ impl Step<'_> {
             | Request::StartActivity(_)
             | Request::Reset(_)
             | Request::Delete(_)
+            | Request::Batch(_)
             | Request::UpdateWithStart(..) => unreachable!("not for one run"),
         }
         tx.finish();
@@ -278,6 +288,7 @@ impl Step<'_> {
             | Request::StartActivity(_)
             | Request::Reset(_)
             | Request::Delete(_)
+            | Request::Batch(_)
             | Request::Standalone(_) => unreachable!("not a plain start"),
         };
         let verdict = judge(&start, &loaded.execution);
@@ -355,6 +366,13 @@ impl Step<'_> {
             .is_some_and(|s| s.id == *run_id)
         {
             self.schedule_answered(loaded, answer.number, &answer.result);
+        } else if loaded
+            .execution
+            .batch
+            .as_ref()
+            .is_some_and(|job| job.id == *run_id)
+        {
+            self.batch_answered(loaded, answer.number, &answer.result);
         }
     }
 }
@@ -387,6 +405,7 @@ fn wanted_run(request: &Request) -> Option<RunId> {
         | Request::Schedule(_)
         | Request::Reset(_)
         | Request::Delete(_)
+        | Request::Batch(_)
         | Request::UpdateWithStart(..) => None,
     }
 }

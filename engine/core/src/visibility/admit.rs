@@ -71,6 +71,7 @@ pub fn admit(request: &mut Request, types: &SearchAttributeTypes) -> Result<(), 
         | Request::Standalone(_)
         | Request::Reset(_)
         | Request::Delete(_)
+        | Request::Batch(_)
         | Request::Endpoint(_) => Ok(()),
     }
 }
@@ -123,6 +124,7 @@ pub fn carries_attributes(request: &Request) -> bool {
         | Request::Standalone(_)
         | Request::Reset(_)
         | Request::Delete(_)
+        | Request::Batch(_)
         | Request::Endpoint(_) => false,
     }
 }

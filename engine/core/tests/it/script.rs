@@ -4,6 +4,7 @@
 //! start W [eager|callback] [request=ID] [reuse=failed-only|reject] [conflict=use|terminate] [run=10s] [execution=1m]
 //!         [delay=5s] [cron=EXPR_WITH_UNDERSCORES] [retry=1s*3]
 //! signal W NAME [request=ID]      signal-with-start W NAME        cancel W        terminate W
+//! batch start J cancel|terminate|delete|signal|reset-first|reset-last W … [rate=0.5]    batch describe|stop J
 //! delete W [run=N]                 retention 1d        (closed runs are kept for so long from now on)
 //! reset W F [run=N] [request=ID] [reapply=none|signals] [signal=NAME]     (N: the run as the histories are numbered)
 //! poll [QUEUE]                    poll-activity [QUEUE]           query W         await-history W
@@ -221,6 +222,10 @@ impl Script {
                     ..Default::default()
                 },
             )),
+            "batch" => {
+                let request = crate::batches::request(&words);
+                self.request(request);
+            }
             "reset" => self.reset(&words),
             "delete" => {
                 let request = service::DeleteWorkflowExecutionRequest {
@@ -759,6 +764,7 @@ impl Script {
                     None => line,
                 }
             }
+            Reply::Batch(reply) => crate::batches::describe(&reply),
             Reply::Reset(run_id) => {
                 let number = self.world.runs().iter().position(|(_, run)| *run == run_id);
                 format!("reset to run {}", number.map_or(0, |place| place + 1))

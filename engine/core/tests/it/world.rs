@@ -230,7 +230,8 @@ impl World {
                 | Record::ResetTo(_)
                 | Record::Expires(_)
                 | Record::Doomed
-                | Record::Deleted => None,
+                | Record::Deleted
+                | Record::Batch(_) => None,
             })
             .collect()
     }

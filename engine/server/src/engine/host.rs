@@ -250,6 +250,11 @@ impl Host {
                 self.callers.wait(to, Place::Shard(shard), answer);
                 self.step(shard, InputEvent::ListSchedules(to, list));
             }
+            Ask::Batches(number, list) => {
+                let shard = ShardId(number);
+                self.callers.wait(to, Place::Shard(shard), answer);
+                self.step(shard, InputEvent::ListBatches(to, list));
+            }
             Ask::Matching(input) => {
                 self.callers.wait(to, Place::Matching, answer);
                 if self.draining && matches!(input, MatchingInput::Poll { .. }) {

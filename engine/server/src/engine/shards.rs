@@ -82,7 +82,10 @@ impl Host {
         };
         let Some(shard) = self.shards.get_mut(&id) else {
             // It is being recovered.
-            if let InputEvent::Request(to, _) | InputEvent::ListSchedules(to, _) = input.event {
+            if let InputEvent::Request(to, _)
+            | InputEvent::ListSchedules(to, _)
+            | InputEvent::ListBatches(to, _) = input.event
+            {
                 self.callers.answer(to, Err(unavailable()));
             }
             return;

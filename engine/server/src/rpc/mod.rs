@@ -11,12 +11,14 @@
 //! | `nexus` | those who look after Nexus endpoints, and those who handle what is asked of them |
 //! | `heartbeats` | those who say, or want to know, who works |
 //! | `schedules` | those who look after schedules |
+//! | `batches` | those who do one thing to many workflows |
 //! | `namespaces` | those who look after namespaces and their search attributes |
 //! | `system` | everybody who connects |
 //! | `clock` | tests that skip time |
 #![expect(clippy::unused_async, reason = "the table awaits every call alike")]
 
 mod activities;
+mod batches;
 mod clients;
 mod clock;
 mod heartbeats;

@@ -93,6 +93,11 @@ impl WorkflowService for Frontend {
         delete_schedule: workflow::DeleteScheduleRequest => workflow::DeleteScheduleResponse;
         list_schedules: workflow::ListSchedulesRequest => workflow::ListSchedulesResponse;
         count_schedules: workflow::CountSchedulesRequest => workflow::CountSchedulesResponse;
+        // Batch operations.
+        start_batch_operation: workflow::StartBatchOperationRequest => workflow::StartBatchOperationResponse;
+        stop_batch_operation: workflow::StopBatchOperationRequest => workflow::StopBatchOperationResponse;
+        describe_batch_operation: workflow::DescribeBatchOperationRequest => workflow::DescribeBatchOperationResponse;
+        list_batch_operations: workflow::ListBatchOperationsRequest => workflow::ListBatchOperationsResponse;
         // Namespaces.
         register_namespace: workflow::RegisterNamespaceRequest => workflow::RegisterNamespaceResponse;
         describe_namespace: workflow::DescribeNamespaceRequest => workflow::DescribeNamespaceResponse;

@@ -127,13 +127,13 @@ impl Frontend {
         )))
     }
 
-    fn types(&self, namespace: &str) -> Called<SearchAttributeTypes> {
+    pub(super) fn types(&self, namespace: &str) -> Called<SearchAttributeTypes> {
         self.namespace(namespace)?;
         Ok(self.engine.attribute_types(namespace).unwrap_or_default())
     }
 
     /// A page of rows, and where the next one begins if there may be one.
-    async fn rows(&self, list: ListRequest) -> Called<(Vec<Listed>, Option<Place>)> {
+    pub(super) async fn rows(&self, list: ListRequest) -> Called<(Vec<Listed>, Option<Place>)> {
         let mut query = Query {
             namespace: list.namespace,
             filter: list.filter,

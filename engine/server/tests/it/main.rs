@@ -4,6 +4,7 @@
 mod access;
 mod arbitrary;
 mod basics;
+mod batches;
 mod client;
 mod deletions;
 mod durable;

@@ -187,6 +187,7 @@ pub(super) fn render(
         Reply::NexusTask(_)
         | Reply::ActivityOutcome(..)
         | Reply::DescribeActivity(_)
+        | Reply::Batch(_)
         | Reply::Endpoints(..) => {
             unreachable!("nobody in the simulation asks for it")
         }
