@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use steadfast_proto::temporal::api::{
-    activity::v1::ActivityExecutionOutcome,
+    activity::v1::{ActivityExecutionOutcome, ActivityOptions},
     common::v1::{Header, Payloads, Priority},
     enums::v1::WorkflowExecutionStatus,
     failure::v1::Failure,
@@ -104,6 +104,10 @@ pub enum Reply {
     Heartbeat {
         /// The workflow wants the activity to stop.
         cancel_requested: bool,
+        /// It, or its workflow, is paused.
+        paused: bool,
+        /// Its next attempt is to be the first again.
+        reset: bool,
     },
     /// A query was answered.
     Query(Option<Payloads>),
@@ -133,6 +137,8 @@ pub enum Reply {
     Reset(RunId),
     /// What was asked of a batch job.
     Batch(Box<BatchReply>),
+    /// The options of an activity as they are now.
+    ActivityOptions(Box<ActivityOptions>),
 }
 
 /// A run was started, or was there.

@@ -10,7 +10,7 @@ use prost::Message as _;
 use steadfast_proto::temporal::api::history::v1::HistoryEvent;
 
 use crate::{
-    activity::ActivityState,
+    activity::{ActivityState, Controlled},
     batch::{BatchJob, BatchRecord},
     deadline::sleeps_until,
     history::HistoryState,
@@ -57,6 +57,8 @@ pub struct Run {
     pub sticky: Option<StickyRequest>,
     /// The attempts of pending activities. One whose end is buffered is gone from here, not yet from the history.
     pub activities: BTreeMap<EventId, Box<ActivityState>>,
+    /// What operators have done to pending activities.
+    pub controls: BTreeMap<EventId, Controlled>,
     /// What the handlers of pending Nexus operations are asked. One whose end is buffered is gone from here.
     pub nexus: BTreeMap<EventId, Box<NexusState>>,
     /// Events that wait for the started workflow task to end.
@@ -114,6 +116,7 @@ impl Run {
             task: None,
             sticky: None,
             activities: BTreeMap::new(),
+            controls: BTreeMap::new(),
             nexus: BTreeMap::new(),
             buffered: Vec::new(),
             signal_requests: BTreeSet::new(),
@@ -143,6 +146,7 @@ impl Run {
             self.task = None;
             self.sticky = None;
             self.activities.clear();
+            self.controls.clear();
             self.nexus.clear();
             self.buffered.clear();
             self.closing_attempted = false;
@@ -165,6 +169,7 @@ impl Run {
             }
             Record::Activity(scheduled, None) => {
                 self.activities.remove(scheduled);
+                self.controls.remove(scheduled);
             }
             Record::Buffered(bytes) => self.buffered.push(Buffered::decode(bytes)),
             Record::BufferCleared => self.buffered.clear(),
@@ -199,6 +204,12 @@ impl Run {
             Record::Scheduled(by) => self.scheduled = Some(by.clone()),
             Record::Forked(forked) => self.forked = Some(forked.clone()),
             Record::ResetTo(run_id) => self.reset_to = Some(run_id.clone()),
+            Record::ActivityControl(id, control) => {
+                if let Some(activity) = self.history.activities.get(id) {
+                    let controlled = Controlled::new((**control).clone(), activity);
+                    self.controls.insert(*id, controlled);
+                }
+            }
             Record::Expires(at) => self.expires = Some(*at),
             Record::Doomed => self.doomed = true,
             Record::Deleted => unreachable!("it is the execution that forgets a run"),

@@ -39,6 +39,7 @@ use steadfast_proto::temporal::api::{
 use crate::{
     ids::{ActivityId, EventId, RunId, TimerId},
     limits::MAX_SEARCH_ATTRIBUTE_BYTES,
+    pause::PausedRun,
     policy::RetryPolicy,
     standalone::STANDALONE_PREFIX,
     time::{Timestamp, duration_from_proto},
@@ -99,6 +100,8 @@ pub struct HistoryState {
     pub cancel_requested: bool,
     /// What it gave as its reason.
     pub cancel_reason: String,
+    /// Its pause, if somebody has paused it.
+    pub paused: Option<Box<PausedRun>>,
     /// Signals so far.
     pub signals: u64,
     /// Updates that are in the history. A closed run keeps them: its callers may ask again.
@@ -227,6 +230,7 @@ impl Default for HistoryState {
             standalone: None,
             cancel_requested: false,
             cancel_reason: String::new(),
+            paused: None,
             signals: 0,
             updates: KnownUpdates::default(),
             search_attributes: BTreeMap::new(),
@@ -448,6 +452,10 @@ impl HistoryState {
             A::WorkflowExecutionOptionsUpdatedEventAttributes(options) => {
                 self.attach(time, &options.attached_completion_callbacks);
             }
+            A::WorkflowExecutionPausedEventAttributes(paused) => {
+                self.paused = Some(Box::new(PausedRun::new(time, paused)));
+            }
+            A::WorkflowExecutionUnpausedEventAttributes(_) => self.paused = None,
             A::WorkflowExecutionSignaledEventAttributes(_) => self.signals += 1,
             A::WorkflowExecutionCancelRequestedEventAttributes(request) => {
                 self.cancel_requested = true;
@@ -643,6 +651,8 @@ fn begins_transaction(attributes: &Attributes) -> bool {
             | A::WorkflowExecutionSignaledEventAttributes(_)
             | A::WorkflowExecutionCancelRequestedEventAttributes(_)
             | A::WorkflowExecutionOptionsUpdatedEventAttributes(_)
+            | A::WorkflowExecutionPausedEventAttributes(_)
+            | A::WorkflowExecutionUnpausedEventAttributes(_)
             | A::WorkflowTaskStartedEventAttributes(_)
             | A::WorkflowTaskCompletedEventAttributes(_)
             | A::WorkflowTaskFailedEventAttributes(_)

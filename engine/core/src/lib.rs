@@ -41,6 +41,7 @@ pub mod namespace;
 pub mod nexus;
 mod outbox;
 pub mod parse;
+pub mod pause;
 pub mod policy;
 mod query;
 pub mod read;

@@ -5,7 +5,7 @@ use prost::Message;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use crate::{
-    activity::ActivityState,
+    activity::{ActivityControl, ActivityState},
     batch::BatchRecord,
     ids::{Epoch, EventId, ExecutionKey, Namespace, RequestId, RunId, ShardId},
     message::OutboxWork,
@@ -97,6 +97,8 @@ pub enum Record {
     Deleted,
     /// A batch job changes. Of the job that the entry's run id names, not of a run.
     Batch(Box<BatchRecord>),
+    /// What operators have done to a pending activity, by its scheduled event.
+    ActivityControl(EventId, Box<ActivityControl>),
 }
 
 impl Record {

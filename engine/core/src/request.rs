@@ -17,11 +17,13 @@ use steadfast_proto::temporal::api::{
 };
 
 use crate::{
+    activity::ControlRequest,
     batch::BatchRequest,
     command::Command,
     ids::{ActivityId, EventId, ExecutionKey, RequestId, RunId, TaskQueueName, UpdateId},
     namespace::{NamespaceRequest, registry_key},
     nexus::{self, EndpointRequest, NexusAnswer},
+    pause::PauseRequest,
     policy::{IdConflictPolicy, IdReusePolicy, RetryPolicy},
     record::Proto,
     reset::ResetRequest,
@@ -81,6 +83,10 @@ pub enum Request {
     Delete(Target),
     /// Something about a batch job.
     Batch(Box<BatchRequest>),
+    /// An operator does something to pending activities.
+    ControlActivities(Box<ControlRequest>),
+    /// Pause a workflow, or let it go on.
+    Pause(Box<PauseRequest>),
 }
 
 /// An execution and, if the caller cares, one run of it.
@@ -121,6 +127,8 @@ impl Request {
             Self::Schedule(schedule) => &schedule.key,
             Self::Reset(reset) => &reset.target.key,
             Self::Batch(batch) => &batch.key,
+            Self::ControlActivities(control) => &control.target.key,
+            Self::Pause(pause) => &pause.target.key,
         }
     }
 }

@@ -511,7 +511,7 @@ impl<'a> Tx<'a> {
     }
 
     fn activity_offer(&self, task: TaskRef) -> Offer {
-        let scheduled = &self.run.history.activities[&task.scheduled];
+        let scheduled = self.run.activity(task.scheduled);
         let name = scheduled
             .attributes
             .task_queue

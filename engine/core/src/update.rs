@@ -191,7 +191,8 @@ impl Tx<'_> {
     /// made, also if the run's first workflow task still waits for its time. A child's waits for its parent.
     fn schedule_task_for_update(&mut self) {
         let coming = self.wants_task || self.task().is_some();
-        if !coming && self.run.begun {
+        let held = !self.run.begun || self.run.history.paused.is_some();
+        if !coming && !held {
             self.schedule_speculative_task();
         }
     }

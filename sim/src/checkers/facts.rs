@@ -180,6 +180,7 @@ impl RunFacts {
             | Record::Expires(_)
             | Record::Deleted
             | Record::Schedule(_)
+            | Record::ActivityControl(..)
             | Record::Batch(_) => {}
         }
     }

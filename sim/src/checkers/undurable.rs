@@ -70,6 +70,7 @@ impl Undurable {
             | Reply::ActivityOutcome(..)
             | Reply::DescribeActivity(_)
             | Reply::Schedule(_)
+            | Reply::ActivityOptions(_)
             | Reply::Batch(_) => return,
         };
         self.tally.check(at, supported.is_ok(), || {

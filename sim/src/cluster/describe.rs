@@ -238,6 +238,7 @@ pub(super) fn batch(batch: &Batch, out: &mut String) {
             Record::Doomed => out.push_str("doomed"),
             Record::Deleted => out.push_str("deleted"),
             Record::Batch(change) => batch_job(change, out),
+            Record::ActivityControl(id, _) => out.push_str(&format!("controlled({id})")),
         }
     }
 }

@@ -7,6 +7,7 @@
 mod batch;
 mod caller;
 mod command;
+mod control;
 mod endpoint;
 mod policy;
 mod reset;
@@ -26,6 +27,10 @@ pub use batch::{
     stop_batch,
 };
 pub use caller::{cancel, delete, describe, history, query, reset_stickiness, signal, terminate};
+pub use control::{
+    pause_activity, pause_workflow, reset_activity, unpause_activity, unpause_workflow,
+    update_activity_options,
+};
 pub use endpoint::{create_endpoint, delete_endpoint, endpoint_id, update_endpoint};
 pub use policy::{retry_policy, retry_policy_to_proto};
 pub use reset::reset;

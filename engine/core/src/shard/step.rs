@@ -214,6 +214,8 @@ impl Step<'_> {
             | Request::Standalone(_)
             | Request::ResetStickiness(_)
             | Request::Update(_)
+            | Request::ControlActivities(_)
+            | Request::Pause(_)
             | Request::PollUpdate(_) => {
                 let wanted = wanted_run(&request);
                 match self.find(loaded, wanted.as_ref()) {
@@ -249,6 +251,8 @@ impl Step<'_> {
             }
             Request::Update(update) => tx.update_request(*update, reply_to),
             Request::PollUpdate(poll) => tx.poll_update(poll, reply_to),
+            Request::ControlActivities(control) => tx.control_activities(*control, reply_to),
+            Request::Pause(pause) => tx.pause_request(*pause, reply_to),
             Request::Start(_)
             | Request::SignalWithStart(..)
             | Request::Describe(_)
@@ -289,6 +293,8 @@ impl Step<'_> {
             | Request::Reset(_)
             | Request::Delete(_)
             | Request::Batch(_)
+            | Request::ControlActivities(_)
+            | Request::Pause(_)
             | Request::Standalone(_) => unreachable!("not a plain start"),
         };
         let verdict = judge(&start, &loaded.execution);
@@ -397,6 +403,8 @@ fn wanted_run(request: &Request) -> Option<RunId> {
         },
         Request::Update(update) => of(&update.target),
         Request::PollUpdate(poll) => of(&poll.target),
+        Request::ControlActivities(control) => of(&control.target),
+        Request::Pause(pause) => of(&pause.target),
         Request::Start(_)
         | Request::SignalWithStart(..)
         | Request::Namespace(_)

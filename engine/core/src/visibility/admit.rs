@@ -72,6 +72,8 @@ pub fn admit(request: &mut Request, types: &SearchAttributeTypes) -> Result<(), 
         | Request::Reset(_)
         | Request::Delete(_)
         | Request::Batch(_)
+        | Request::ControlActivities(_)
+        | Request::Pause(_)
         | Request::Endpoint(_) => Ok(()),
     }
 }
@@ -125,6 +127,8 @@ pub fn carries_attributes(request: &Request) -> bool {
         | Request::Reset(_)
         | Request::Delete(_)
         | Request::Batch(_)
+        | Request::ControlActivities(_)
+        | Request::Pause(_)
         | Request::Endpoint(_) => false,
     }
 }

@@ -4,6 +4,7 @@
 //! of the events.
 
 mod batches;
+mod operators;
 mod schedules;
 mod script;
 mod tables;

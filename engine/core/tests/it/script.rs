@@ -5,6 +5,8 @@
 //!         [delay=5s] [cron=EXPR_WITH_UNDERSCORES] [retry=1s*3]
 //! signal W NAME [request=ID]      signal-with-start W NAME        cancel W        terminate W
 //! batch start J cancel|terminate|delete|signal|reset-first|reset-last W … [rate=0.5]    batch describe|stop J
+//! operator pause|unpause|reset|options W A [attempts] [keep-paused] [original] [stc=…] [queue=…]     (A: an activity)
+//! operator pause-workflow|unpause-workflow W [request=ID]
 //! delete W [run=N]                 retention 1d        (closed runs are kept for so long from now on)
 //! reset W F [run=N] [request=ID] [reapply=none|signals] [signal=NAME]     (N: the run as the histories are numbered)
 //! poll [QUEUE]                    poll-activity [QUEUE]           query W         await-history W
@@ -222,6 +224,10 @@ impl Script {
                     ..Default::default()
                 },
             )),
+            "operator" => {
+                let request = crate::operators::request(&words);
+                self.request(request);
+            }
             "batch" => {
                 let request = crate::batches::request(&words);
                 self.request(request);
@@ -864,9 +870,16 @@ impl Script {
                 line
             }
             Reply::Update(update) => self.show_update(&update),
-            Reply::Heartbeat { cancel_requested } => {
-                format!("cancel requested: {cancel_requested}")
+            Reply::Heartbeat {
+                cancel_requested,
+                paused,
+                reset,
+            } => {
+                let paused = if paused { ", paused" } else { "" };
+                let reset = if reset { ", reset" } else { "" };
+                format!("cancel requested: {cancel_requested}{paused}{reset}")
             }
+            Reply::ActivityOptions(options) => crate::operators::describe(&options),
             Reply::Query(answer) => {
                 let said = answer
                     .and_then(|a| a.payloads.first().cloned())

@@ -231,6 +231,7 @@ impl World {
                 | Record::Expires(_)
                 | Record::Doomed
                 | Record::Deleted
+                | Record::ActivityControl(..)
                 | Record::Batch(_) => None,
             })
             .collect()

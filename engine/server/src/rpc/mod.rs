@@ -11,6 +11,7 @@
 //! | `nexus` | those who look after Nexus endpoints, and those who handle what is asked of them |
 //! | `heartbeats` | those who say, or want to know, who works |
 //! | `schedules` | those who look after schedules |
+//! | `operators` | those who pause, reset and change what is at work |
 //! | `batches` | those who do one thing to many workflows |
 //! | `namespaces` | those who look after namespaces and their search attributes |
 //! | `system` | everybody who connects |
@@ -24,6 +25,7 @@ mod clock;
 mod heartbeats;
 mod namespaces;
 mod nexus;
+mod operators;
 mod schedules;
 mod system;
 mod table;

@@ -93,6 +93,13 @@ impl WorkflowService for Frontend {
         delete_schedule: workflow::DeleteScheduleRequest => workflow::DeleteScheduleResponse;
         list_schedules: workflow::ListSchedulesRequest => workflow::ListSchedulesResponse;
         count_schedules: workflow::CountSchedulesRequest => workflow::CountSchedulesResponse;
+        // Operators.
+        pause_activity: workflow::PauseActivityRequest => workflow::PauseActivityResponse;
+        unpause_activity: workflow::UnpauseActivityRequest => workflow::UnpauseActivityResponse;
+        reset_activity: workflow::ResetActivityRequest => workflow::ResetActivityResponse;
+        update_activity_options: workflow::UpdateActivityOptionsRequest => workflow::UpdateActivityOptionsResponse;
+        pause_workflow_execution: workflow::PauseWorkflowExecutionRequest => workflow::PauseWorkflowExecutionResponse;
+        unpause_workflow_execution: workflow::UnpauseWorkflowExecutionRequest => workflow::UnpauseWorkflowExecutionResponse;
         // Batch operations.
         start_batch_operation: workflow::StartBatchOperationRequest => workflow::StartBatchOperationResponse;
         stop_batch_operation: workflow::StopBatchOperationRequest => workflow::StopBatchOperationResponse;

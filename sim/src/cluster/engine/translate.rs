@@ -133,10 +133,15 @@ pub(super) fn render(
             let answer = render::workflow_task_completed(next, activities, reset_to);
             Ok(Answer::CompleteWorkflowTask(answer))
         }
-        Reply::Heartbeat { cancel_requested } => Ok(Answer::Heartbeat(
+        Reply::Heartbeat {
+            cancel_requested,
+            paused,
+            reset,
+        } => Ok(Answer::Heartbeat(
             service::RecordActivityTaskHeartbeatResponse {
                 cancel_requested,
-                ..Default::default()
+                activity_paused: paused,
+                activity_reset: reset,
             },
         )),
         Reply::Query(answer) => Ok(Answer::Query(render::query_answer(answer))),
@@ -188,6 +193,7 @@ pub(super) fn render(
         | Reply::ActivityOutcome(..)
         | Reply::DescribeActivity(_)
         | Reply::Batch(_)
+        | Reply::ActivityOptions(_)
         | Reply::Endpoints(..) => {
             unreachable!("nobody in the simulation asks for it")
         }
