@@ -87,6 +87,7 @@ fn scenarios(suite: Suite) -> Suite {
         "money_transfer.toml",
         "standing_order.toml",
         "long_poller.toml",
+        "second_thoughts.toml",
         "shopping_cart.toml",
         "patched_rollout.toml",
         "bad_deploy.toml",

@@ -147,6 +147,18 @@ impl Engine {
             match effect {
                 Effect::Reply(to, reply) => self.answers.push_back((to, reply)),
                 Effect::Send(envelope) => self.inbox.push_back(*envelope),
+                Effect::Read(run, _) => {
+                    let events = self.log.iter().filter_map(|entry| match &entry.record {
+                        Record::Event(bytes)
+                            if entry.key == run.execution && entry.run_id == run.run_id =>
+                        {
+                            Some(bytes.clone())
+                        }
+                        _ => None,
+                    });
+                    let events = events.collect();
+                    self.step(InputEvent::Read(run, events));
+                }
                 Effect::Load(key) => {
                     let execution = self.load(&key).map(Box::new);
                     self.step(InputEvent::Loaded(key, execution));

@@ -184,7 +184,12 @@ impl<'a> Lab<'a> {
             (Some(Call::Poll(worker, poll)), Ok(reply)) => self.polled(worker, poll, reply),
             (Some(Call::Completion(worker, _)), Ok(reply)) => self.completed(worker, reply),
             (Some(Call::Completion(worker, name)), Err(_)) => self.refused(worker, &name),
-            (Some(Call::Heartbeat(slot)), Ok(Reply::Heartbeat { cancel_requested })) => {
+            (
+                Some(Call::Heartbeat(slot)),
+                Ok(Reply::Heartbeat {
+                    cancel_requested, ..
+                }),
+            ) => {
                 self.heartbeat_answered(slot, cancel_requested);
             }
             (Some(Call::Heartbeat(slot)), Err(Rejection::NotFound(_))) => {

@@ -18,7 +18,11 @@
 //! | started | cancel command | started, cancel requested | `…CancelRequested` |
 //! | started, cancel requested | worker says canceled | over | `…Started` `…Canceled` |
 //! | over, end still buffered | cancel command | over | `…CancelRequested` |
+//!
+//! What operators do to one is in [`control`].
 // temporal: service/history/workflow/{activity,retry,timer_sequence}.go, api/respondactivitytask*.
+
+mod control;
 
 use std::time::Duration;
 
@@ -34,6 +38,11 @@ use steadfast_proto::temporal::api::{
         ActivityTaskTimedOutEventAttributes,
     },
     taskqueue::v1::TaskQueue,
+};
+
+pub(crate) use control::options_of;
+pub use control::{
+    ActivityControl, ControlAction, ControlRequest, Controlled, NewOptions, Paused, Which,
 };
 
 use crate::{
@@ -94,15 +103,36 @@ pub struct ActivityStart {
 }
 
 impl ActivityState {
-    /// When the activity or its attempt times out next, and how.
+    /// An activity that has just been scheduled.
+    pub(crate) fn new(now: Timestamp) -> Self {
+        Self {
+            attempt: 1,
+            stamp: 0,
+            first_scheduled: now,
+            scheduled: now,
+            started: None,
+            last_failure: None,
+            heartbeat_details: None,
+            last_heartbeat: None,
+            last_identity: String::new(),
+            retry_interval: Duration::ZERO,
+        }
+    }
+
+    /// When the activity or its attempt times out next, and how. One that is `held` waits for no worker.
     // temporal: service/history/workflow/timer_sequence.go.
     #[must_use]
-    pub fn deadline(&self, scheduled: &ScheduledActivity) -> Option<(Timestamp, TimeoutType)> {
+    pub fn deadline(
+        &self,
+        scheduled: &ScheduledActivity,
+        held: bool,
+    ) -> Option<(Timestamp, TimeoutType)> {
         let bounds = &scheduled.timeouts;
         let after = |from: Timestamp, bound: Duration, kind| {
             (!bound.is_zero()).then(|| (from.plus(bound), kind))
         };
         let attempt = match &self.started {
+            None if held => None,
             None => after(
                 self.scheduled,
                 bounds.schedule_to_start,
@@ -202,18 +232,7 @@ impl Tx<'_> {
             },
             trimmings,
         );
-        let state = ActivityState {
-            attempt: 1,
-            stamp: 0,
-            first_scheduled: self.now,
-            scheduled: self.now,
-            started: None,
-            last_failure: None,
-            heartbeat_details: None,
-            last_heartbeat: None,
-            last_identity: String::new(),
-            retry_interval: Duration::ZERO,
-        };
+        let state = ActivityState::new(self.now);
         self.record(Record::Activity(scheduled, Some(Box::new(state))));
         if command.eager {
             self.eager.push(scheduled);
@@ -271,6 +290,9 @@ impl Tx<'_> {
         if state.attempt != claim.task.attempt || state.stamp != claim.task.stamp {
             return None;
         }
+        if state.started.is_none() && self.run.is_held(scheduled) {
+            return None;
+        }
         if let Some(start) = &state.started {
             let same = start.request_id == claim.request_id;
             return same.then(|| self.activity_reply(scheduled));
@@ -313,7 +335,7 @@ impl Tx<'_> {
     /// The started attempt as its poller gets it; the same each time.
     fn activity_reply(&self, id: EventId) -> ActivityTaskReply {
         let state = &self.run.activities[&id];
-        let scheduled = &self.run.history.activities[&id];
+        let scheduled = self.run.activity(id);
         let attributes = &scheduled.attributes;
         ActivityTaskReply {
             token: TaskToken {
@@ -323,7 +345,7 @@ impl Tx<'_> {
                 started: EventId::NONE,
                 attempt: state.attempt,
                 epoch: self.epoch(),
-                stamp: 0,
+                stamp: state.stamp,
             },
             workflow_type: workflow_type(&self.run.history),
             activity_id: attributes.activity_id.as_str().into(),
@@ -393,7 +415,10 @@ impl Tx<'_> {
                     .run
                     .activities
                     .get(&token.scheduled)
-                    .is_some_and(|state| state.attempt == token.attempt && state.started.is_some());
+                    .is_some_and(|state| {
+                        let same = (state.attempt, state.stamp) == (token.attempt, token.stamp);
+                        same && state.started.is_some()
+                    });
                 if holds {
                     Ok(token.scheduled)
                 } else {
@@ -439,6 +464,8 @@ impl Tx<'_> {
             );
             return Ok(Reply::Heartbeat {
                 cancel_requested: true,
+                paused: false,
+                reset: false,
             });
         }
         let mut state = self.run.activities[&id].clone();
@@ -446,7 +473,12 @@ impl Tx<'_> {
         state.heartbeat_details = details.map(|d| Box::new(Proto(d)));
         self.record(Record::Activity(id, Some(state)));
         let cancel_requested = self.run.history.activities[&id].cancel_requested.is_some();
-        Ok(Reply::Heartbeat { cancel_requested })
+        let control = self.run.controls.get(&id).map(|c| &c.control);
+        Ok(Reply::Heartbeat {
+            cancel_requested,
+            paused: self.run.is_held(id),
+            reset: control.is_some_and(|control| control.reset),
+        })
     }
 
     fn keep_details(&mut self, id: EventId, details: Option<Payloads>) {
@@ -534,15 +566,20 @@ impl Tx<'_> {
     // temporal: service/history/workflow/mutable_state_impl.go RetryActivity.
     fn fail_attempt(&mut self, id: EventId, failed: AttemptFailure) {
         let state = &self.run.activities[&id];
-        let scheduled = &self.run.history.activities[&id];
+        let scheduled = self.run.activity(id);
         let total = scheduled.timeouts.schedule_to_close;
-        let decision = if scheduled.cancel_requested.is_some() {
+        let cancel_requested = self.run.history.activities[&id].cancel_requested;
+        let control = self.run.controls.get(&id).map(|c| &c.control);
+        let reset = control.is_some_and(|control| control.reset);
+        let decision = if cancel_requested.is_some() {
             RetryDecision::GiveUp(RetryState::CancelRequested)
         } else if matches!(
             failed.timeout,
             Some(TimeoutType::ScheduleToStart | TimeoutType::ScheduleToClose)
         ) {
             RetryDecision::GiveUp(RetryState::Timeout)
+        } else if reset {
+            return self.begin_anew(id);
         } else {
             scheduled.retry.decide(RetryQuestion {
                 attempt: state.attempt,
@@ -612,7 +649,8 @@ impl Tx<'_> {
             .activities
             .iter()
             .filter_map(|(id, state)| {
-                let (at, kind) = state.deadline(self.run.history.activities.get(id)?)?;
+                let held = self.run.is_held(*id);
+                let (at, kind) = state.deadline(self.run.find_activity(*id)?, held)?;
                 Some((at, *id, kind))
             })
             .min_by_key(|(at, id, _)| (*at, *id))
@@ -623,7 +661,7 @@ impl Tx<'_> {
         let mut due = Vec::new();
         let mut next = None;
         for (id, state) in &self.run.activities {
-            if state.started.is_some() {
+            if state.started.is_some() || self.run.is_held(*id) {
                 continue;
             }
             if state.scheduled <= self.now {

@@ -8,6 +8,7 @@
 //! | execution timeout | – | `…TimedOut`, `TIMEOUT` |
 //! | continued as new | always | `…ContinuedAsNew` |
 //! | canceled, terminated | – | `…Canceled`, `…Terminated` |
+//! | reset | the fork, see [`crate::reset`] | `…Terminated` |
 //!
 //! A run that has a successor does not report to its parent; its pending children meet their parent close policy
 //! all the same. Closing and beginning are one transaction.
@@ -60,6 +61,10 @@ pub(crate) enum Ending {
         details: Option<Payloads>,
         identity: String,
     },
+    /// A reset goes on with another run: nobody else hears of this one's end.
+    Reset {
+        reason: String,
+    },
 }
 
 /// The parent of a new run.
@@ -93,7 +98,8 @@ struct Successor {
 impl Tx<'_> {
     /// Ends the run in hand. If it has a successor, that one is in hand afterwards.
     pub(crate) fn close(&mut self, ending: Ending, completed: EventId) {
-        if matches!(ending, Ending::TimedOut { .. } | Ending::Terminated { .. }) {
+        let reset = matches!(ending, Ending::Reset { .. });
+        if reset || matches!(ending, Ending::TimedOut { .. } | Ending::Terminated { .. }) {
             self.abort_task_for_close();
         }
         let start = Arc::clone(&self.run.history.start);
@@ -104,10 +110,15 @@ impl Tx<'_> {
             .map(|s| s.run_id.to_string())
             .unwrap_or_default();
         let outcome = self.write_close(ending, completed, next, retry_state, successor.as_ref());
-        self.apply_parent_close_policies(&children);
-        self.end_updates(successor.is_some());
+        if reset {
+            self.forget_starts(&children);
+        } else {
+            self.apply_parent_close_policies(&children);
+        }
+        self.end_updates(reset || successor.is_some());
         match successor {
             Some(successor) => self.begin_successor(successor),
+            None if reset => {}
             None => {
                 self.call_back(&outcome);
                 self.tell_schedule(&outcome);
@@ -168,6 +179,14 @@ impl Tx<'_> {
                 });
                 ChildOutcome::Terminated
             }
+            Ending::Reset { reason } => {
+                self.write(WorkflowExecutionTerminatedEventAttributes {
+                    reason,
+                    details: None,
+                    identity: "history-resetter".to_owned(),
+                });
+                ChildOutcome::Terminated
+            }
             Ending::ContinuedAsNew(command) => {
                 let start = &successor.expect("always has one").start;
                 self.write(continued_attributes(*command, start, completed, next));
@@ -183,7 +202,9 @@ impl Tx<'_> {
         start: &WorkflowExecutionStartedEventAttributes,
     ) -> (Option<Successor>, RetryState) {
         match ending {
-            Ending::Canceled(_) | Ending::Terminated { .. } => (None, RetryState::Unspecified),
+            Ending::Canceled(_) | Ending::Terminated { .. } | Ending::Reset { .. } => {
+                (None, RetryState::Unspecified)
+            }
             Ending::TimedOut { whole_chain: true } => (None, RetryState::Timeout),
             Ending::Completed(result) => (
                 self.cron_run(start, result.clone(), None),
@@ -275,6 +296,11 @@ impl Tx<'_> {
             eager_execution_accepted: false,
             versioning_override: self.run.kept_override(),
             inherited_pinned_version: self.run.passed_on(),
+            workflow_execution_expiration_time: self
+                .run
+                .history
+                .chain_expires()
+                .map(Timestamp::to_proto),
             completion_callbacks: self
                 .run
                 .history

@@ -21,7 +21,7 @@
 // temporal: service/history/transfer_queue_active_task_executor.go processStartChildExecution,
 // api/recordchildworkflowcompleted.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use steadfast_proto::temporal::api::{
     common::v1::{WorkflowExecution, WorkflowType},
@@ -39,6 +39,7 @@ use steadfast_proto::temporal::api::{
         StartChildWorkflowExecutionInitiatedEventAttributes,
         WorkflowExecutionStartedEventAttributes, history_event::Attributes,
     },
+    sdk::v1::UserMetadata,
 };
 
 use crate::{
@@ -46,11 +47,11 @@ use crate::{
     chain::{Ending, given, normal},
     command::StartChild,
     commands::bad,
-    history::PendingChild,
+    history::{PendingChild, proto_duration},
     ids::{EventId, ExecutionKey, Namespace, RequestId, RunId, RunKey, WorkflowId},
     limits::{DEFAULT_WORKFLOW_TASK_TIMEOUT, MAX_PENDING},
     message::{ChildClosed, ChildOutcome, OutboxResult, OutboxWork},
-    parse::retry_policy_to_proto,
+    parse::{retry_policy, retry_policy_to_proto},
     policy::{IdConflictPolicy, IdReusePolicy, ParentClosePolicy},
     record::{Proto, Record},
     request::{CommandError, StartRequest},
@@ -83,23 +84,11 @@ impl Tx<'_> {
         let attributes = initiated_attributes(child, &request, completed);
         let initiated = self.write_with(attributes, trimmings);
         let start = StartRequest {
-            request_id: RequestId::new(format!("{}:{initiated}:0", self.run.run_id)),
+            request_id: start_request_id(&self.run.run_id, initiated),
             user_metadata: metadata.map(Proto),
             ..request
         };
-        let to = start.key.clone();
-        let root = self.root();
-        let start = Box::new(start);
-        self.send_work(
-            to,
-            OutboxWork::StartChild {
-                start,
-                initiated,
-                root,
-                policy,
-                version: self.run.history.versioning.pinned(),
-            },
-        );
+        self.send_child_start(start, initiated, policy);
         Ok(())
     }
 
@@ -151,9 +140,13 @@ impl Tx<'_> {
             },
             retry: child.retry.clone(),
             cron: child.cron.clone(),
-            start_delay: std::time::Duration::ZERO,
+            start_delay: Duration::ZERO,
             reuse: child.reuse,
-            conflict: IdConflictPolicy::Fail,
+            conflict: if self.replaces_child(&child.key.workflow_id) {
+                IdConflictPolicy::TerminateExisting
+            } else {
+                IdConflictPolicy::Fail
+            },
             request_id: RequestId::new(""),
             identity: String::new(),
             user_metadata: None,
@@ -238,7 +231,7 @@ impl Tx<'_> {
             })
     }
 
-    fn child_start_buffered(&self, initiated: EventId) -> bool {
+    pub(crate) fn child_start_buffered(&self, initiated: EventId) -> bool {
         self.has_buffered(|a| {
             matches!(a, Attributes::ChildWorkflowExecutionStartedEventAttributes(c) if c.initiated_event_id == initiated.0)
                 || matches!(a, Attributes::StartChildWorkflowExecutionFailedEventAttributes(c) if c.initiated_event_id == initiated.0)
@@ -334,6 +327,97 @@ impl Tx<'_> {
         }
     }
 
+    /// Asks once more for a child that the history of the run in hand has initiated, in the name of the run that did.
+    pub(crate) fn ask_for_child(
+        &mut self,
+        initiated: EventId,
+        attributes: &StartChildWorkflowExecutionInitiatedEventAttributes,
+        asked_by: &RunId,
+        user_metadata: Option<UserMetadata>,
+    ) {
+        let start = StartRequest {
+            request_id: start_request_id(asked_by, initiated),
+            user_metadata: user_metadata.map(Proto),
+            ..self.initiated_request(attributes)
+        };
+        let policy = close_policy(attributes.parent_close_policy);
+        self.send_child_start(start, initiated, policy);
+    }
+
+    fn send_child_start(
+        &mut self,
+        start: StartRequest,
+        initiated: EventId,
+        policy: ParentClosePolicy,
+    ) {
+        let root = self.root();
+        self.send_work(
+            start.key.clone(),
+            OutboxWork::StartChild {
+                start: Box::new(start),
+                initiated,
+                root,
+                policy,
+                version: self.run.history.versioning.pinned(),
+            },
+        );
+    }
+
+    /// The start that an initiated event asks for.
+    fn initiated_request(
+        &self,
+        a: &StartChildWorkflowExecutionInitiatedEventAttributes,
+    ) -> StartRequest {
+        let priority = self.run.history.start.priority.as_ref();
+        StartRequest {
+            key: child_key(a, &self.key.namespace),
+            workflow_type: a.workflow_type.clone().unwrap_or_default().name,
+            task_queue: a.task_queue.clone().unwrap_or_default().name.into(),
+            input: a.input.clone().map(Proto),
+            header: a.header.clone().map(Proto),
+            memo: a.memo.clone().map(Proto),
+            search_attributes: a.search_attributes.clone().map(Proto),
+            execution_timeout: proto_duration(a.workflow_execution_timeout.as_ref()),
+            run_timeout: proto_duration(a.workflow_run_timeout.as_ref()),
+            task_timeout: proto_duration(a.workflow_task_timeout.as_ref()),
+            retry: a.retry_policy.as_ref().and_then(|p| retry_policy(p).ok()),
+            cron: a.cron_schedule.clone(),
+            start_delay: Duration::ZERO,
+            reuse: match a.workflow_id_reuse_policy() {
+                WorkflowIdReusePolicy::AllowDuplicateFailedOnly => {
+                    IdReusePolicy::AllowDuplicateFailedOnly
+                }
+                WorkflowIdReusePolicy::RejectDuplicate => IdReusePolicy::RejectDuplicate,
+                _ => IdReusePolicy::AllowDuplicate,
+            },
+            conflict: IdConflictPolicy::Fail,
+            request_id: RequestId::new(""),
+            identity: String::new(),
+            user_metadata: None,
+            links: Vec::new(),
+            callbacks: Vec::new(),
+            priority: merge_priority(priority, a.priority.as_ref()).map(Proto),
+            eager: false,
+            on_conflict: None,
+        }
+    }
+
+    /// The run in hand has just been ended by a reset: its children go on, their starts are asked for by the new run.
+    pub(crate) fn forget_starts(&mut self, children: &BTreeMap<EventId, PendingChild>) {
+        for (initiated, child) in children {
+            if child.started.is_none() {
+                self.forget_start_work(*initiated);
+            }
+        }
+    }
+
+    /// Whether a reset has left a child of this id behind, which makes room for the new run's.
+    // temporal: transfer_queue_active_task_executor.go, ChildrenInitializedPostResetPoint.
+    fn replaces_child(&self, id: &WorkflowId) -> bool {
+        let forked = self.run.forked.as_deref();
+        forked.is_some_and(|forked| forked.children.contains(id))
+    }
+
     /// The run in hand has just closed: its children's fate.
     pub(crate) fn apply_parent_close_policies(
         &mut self,
@@ -406,6 +490,11 @@ impl Tx<'_> {
             }
         }
     }
+}
+
+/// Makes a repeated start of a child harmless.
+fn start_request_id(asked_by: &RunId, initiated: EventId) -> RequestId {
+    RequestId::new(format!("{asked_by}:{initiated}:0"))
 }
 
 /// The child as a key; an absent namespace is the parent's.

@@ -37,6 +37,8 @@ pub enum DeadlineReason {
     NexusAnswer(EventId, NexusAsk),
     /// A schedule acts.
     Schedule,
+    /// A batch job goes on, or is forgotten.
+    Batch,
 }
 
 /// Temporal's timeout types, in an order.
@@ -97,7 +99,10 @@ impl Tx<'_> {
             DeadlineReason::Activity(id, kind) => self.time_out_activity(*id, kind.wire()),
             DeadlineReason::Nexus(id, kind) => self.time_out_nexus(*id, kind.wire()),
             DeadlineReason::NexusAnswer(id, ask) => self.nexus_unanswered(*id, *ask),
-            DeadlineReason::ActivityRetry | DeadlineReason::Resend | DeadlineReason::Schedule => {}
+            DeadlineReason::ActivityRetry
+            | DeadlineReason::Resend
+            | DeadlineReason::Schedule
+            | DeadlineReason::Batch => {}
         }
     }
 
@@ -134,8 +139,8 @@ fn fixed(run: &Run, task: Option<&WorkflowTask>) -> Option<(Timestamp, DeadlineR
     let own = history
         .run_expires()
         .map(|at| (at, DeadlineReason::RunTimeout));
-    let first = (!history.task_seen && run.begun && task.is_none())
-        .then(|| (history.execution_time(), DeadlineReason::FirstWorkflowTask));
+    let first = !history.task_seen && run.begun && task.is_none() && history.paused.is_none();
+    let first = first.then(|| (history.execution_time(), DeadlineReason::FirstWorkflowTask));
     let task = task
         .and_then(WorkflowTask::deadline)
         .map(|(at, kind)| (at, DeadlineReason::WorkflowTask(TimeoutKind::of(kind))));
@@ -151,9 +156,10 @@ pub(crate) fn sleeps_until(run: &Run) -> Option<Timestamp> {
     let timer = run.history.timer_queue.first().map(|(at, _, _)| *at);
     let activities = run.activities.iter().filter_map(|(id, state)| {
         let timeout = state
-            .deadline(run.history.activities.get(id)?)
+            .deadline(run.find_activity(*id)?, run.is_held(*id))
             .map(|(at, _)| at);
-        let dispatch = state.started.is_none().then_some(state.scheduled);
+        let waits = state.started.is_none() && !run.is_held(*id);
+        let dispatch = waits.then_some(state.scheduled);
         timeout.into_iter().chain(dispatch).min()
     });
     let nexus = next_nexus_deadline(run).map(|(at, _, _)| at);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use steadfast_proto::temporal::api::{
-    activity::v1::ActivityExecutionOutcome,
+    activity::v1::{ActivityExecutionOutcome, ActivityOptions},
     common::v1::{Header, Payloads, Priority},
     enums::v1::WorkflowExecutionStatus,
     failure::v1::Failure,
@@ -15,6 +15,7 @@ use steadfast_proto::temporal::api::{
 };
 
 use crate::{
+    batch::BatchReply,
     deployment::Deployment,
     ids::{
         ActivityId, Epoch, EventId, ExecutionKey, Namespace, RequestId, RunId, RunKey, ShardId,
@@ -71,6 +72,8 @@ pub enum Effect {
     Send(Box<Envelope>),
     /// Fetch this execution from the store and hand it in as [`crate::input::InputEvent::Loaded`].
     Load(ExecutionKey),
+    /// Fetch these events of a run from the store and hand them in as [`crate::input::InputEvent::Read`].
+    Read(RunKey, EventRange),
 }
 
 /// Answers. Where an answer contains history it names the range, and the owner fills it in from the store.
@@ -102,6 +105,10 @@ pub enum Reply {
     Heartbeat {
         /// The workflow wants the activity to stop.
         cancel_requested: bool,
+        /// It, or its workflow, is paused.
+        paused: bool,
+        /// Its next attempt is to be the first again.
+        reset: bool,
     },
     /// A query was answered.
     Query(Option<Payloads>),
@@ -129,6 +136,12 @@ pub enum Reply {
     Schedule(Box<ScheduleReply>),
     /// A worker deployment as it is now, and as it was before the request.
     Deployment(Box<Deployment>, Option<Box<Deployment>>),
+    /// A workflow was reset, now or before: the run that goes on.
+    Reset(RunId),
+    /// What was asked of a batch job.
+    Batch(Box<BatchReply>),
+    /// The options of an activity as they are now.
+    ActivityOptions(Box<ActivityOptions>),
 }
 
 /// A run was started, or was there.

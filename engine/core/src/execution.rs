@@ -10,7 +10,8 @@ use prost::Message as _;
 use steadfast_proto::temporal::api::history::v1::HistoryEvent;
 
 use crate::{
-    activity::ActivityState,
+    activity::{ActivityState, Controlled},
+    batch::{BatchJob, BatchRecord},
     deadline::sleeps_until,
     deployment::Deployment,
     history::HistoryState,
@@ -19,6 +20,7 @@ use crate::{
     nexus::{Endpoints, NexusState},
     record::{Created, Entry, OutboxPut, Record},
     request::StickyRequest,
+    reset::Forked,
     schedule::{Schedule, ScheduleRecord, ScheduledBy, wakes_at},
     time::Timestamp,
     workflow_task::WorkflowTask,
@@ -39,6 +41,8 @@ pub struct Execution {
     pub schedule: Option<Box<Schedule>>,
     /// The worker deployment that this execution is, if it is one.
     pub deployment: Option<Box<Deployment>>,
+    /// The batch job that lives here, in place of runs.
+    pub batch: Option<Box<BatchJob>>,
 }
 
 /// One run.
@@ -56,6 +60,8 @@ pub struct Run {
     pub sticky: Option<StickyRequest>,
     /// The attempts of pending activities. One whose end is buffered is gone from here, not yet from the history.
     pub activities: BTreeMap<EventId, Box<ActivityState>>,
+    /// What operators have done to pending activities.
+    pub controls: BTreeMap<EventId, Controlled>,
     /// What the handlers of pending Nexus operations are asked. One whose end is buffered is gone from here.
     pub nexus: BTreeMap<EventId, Box<NexusState>>,
     /// Events that wait for the started workflow task to end.
@@ -76,6 +82,14 @@ pub struct Run {
     pub scheduled: Option<Box<ScheduledBy>>,
     /// Temporal's `ContinueAsNewVersioningBehavior` with which it began.
     pub initially: i32,
+    /// Where it comes from, if a reset made it.
+    pub forked: Option<Box<Forked>>,
+    /// The newest run that a reset made of it.
+    pub reset_to: Option<RunId>,
+    /// How long it is kept, once it is closed.
+    pub expires: Option<Timestamp>,
+    /// It is deleted, except for what it still has to tell others.
+    pub doomed: bool,
 }
 
 /// An event that waits for the started workflow task to end; it has no id yet.
@@ -107,6 +121,7 @@ impl Run {
             task: None,
             sticky: None,
             activities: BTreeMap::new(),
+            controls: BTreeMap::new(),
             nexus: BTreeMap::new(),
             buffered: Vec::new(),
             signal_requests: BTreeSet::new(),
@@ -117,6 +132,10 @@ impl Run {
             begun,
             scheduled: None,
             initially: 0,
+            forked: None,
+            reset_to: None,
+            expires: None,
+            doomed: false,
         }
     }
 
@@ -133,6 +152,7 @@ impl Run {
             self.task = None;
             self.sticky = None;
             self.activities.clear();
+            self.controls.clear();
             self.nexus.clear();
             self.buffered.clear();
             self.closing_attempted = false;
@@ -155,6 +175,7 @@ impl Run {
             }
             Record::Activity(scheduled, None) => {
                 self.activities.remove(scheduled);
+                self.controls.remove(scheduled);
             }
             Record::Buffered(bytes) => self.buffered.push(Buffered::decode(bytes)),
             Record::BufferCleared => self.buffered.clear(),
@@ -176,7 +197,8 @@ impl Run {
             Record::Namespace(..)
             | Record::Endpoint(..)
             | Record::Schedule(_)
-            | Record::Deployment(_) => unreachable!("it is of no run"),
+            | Record::Deployment(_)
+            | Record::Batch(_) => unreachable!("it is of no run"),
             Record::Row(_) => {}
             Record::Nexus(scheduled, Some(state)) => {
                 self.nexus.insert(*scheduled, state.clone());
@@ -186,6 +208,17 @@ impl Run {
             }
             Record::Scheduled(by) => self.scheduled = Some(by.clone()),
             Record::Initially(behavior) => self.initially = *behavior,
+            Record::Forked(forked) => self.forked = Some(forked.clone()),
+            Record::ResetTo(run_id) => self.reset_to = Some(run_id.clone()),
+            Record::ActivityControl(id, control) => {
+                if let Some(activity) = self.history.activities.get(id) {
+                    let controlled = Controlled::new((**control).clone(), activity);
+                    self.controls.insert(*id, controlled);
+                }
+            }
+            Record::Expires(at) => self.expires = Some(*at),
+            Record::Doomed => self.doomed = true,
+            Record::Deleted => unreachable!("it is the execution that forgets a run"),
         }
     }
 }
@@ -233,11 +266,19 @@ impl Execution {
             // No part of the state, and perhaps of a schedule, which is no run.
             Record::Row(_) => {}
             Record::Deployment(deployment) => self.deployment = Some(deployment.clone()),
+            Record::Batch(record) => self.apply_batch(&entry.run_id, record),
+            Record::Deleted => {
+                self.runs.remove(&entry.run_id);
+            }
             of_run => self
                 .runs
                 .get_mut(&entry.run_id)
                 .expect("the run was created")
                 .apply(of_run),
+        }
+        let doomed = matches!(entry.record, Record::Doomed);
+        if doomed && self.current.as_ref() == Some(&entry.run_id) {
+            self.current = None;
         }
     }
 
@@ -251,6 +292,22 @@ impl Execution {
                 .filter(|schedule| schedule.id == *incarnation)
                 .expect("the incarnation was created")
                 .apply(record);
+        }
+    }
+
+    fn apply_batch(&mut self, id: &RunId, record: &BatchRecord) {
+        match record {
+            BatchRecord::Started(spec, at) => {
+                let job = BatchJob::new(id.clone(), Arc::clone(spec), *at);
+                self.batch = Some(Box::new(job));
+            }
+            BatchRecord::Removed => self.batch = None,
+            change => self
+                .batch
+                .as_mut()
+                .filter(|job| job.id == *id)
+                .expect("the job was started")
+                .apply(change),
         }
     }
 
@@ -271,6 +328,9 @@ impl Execution {
                 self.is_schedule(run_id)
             }
             Record::Row(_) => self.is_schedule(run_id) || self.runs.contains_key(run_id),
+            Record::Batch(change) if !matches!(**change, BatchRecord::Started(..)) => {
+                self.batch.as_ref().is_some_and(|job| job.id == *run_id)
+            }
             _ => !record.is_of_run() || self.runs.contains_key(run_id),
         }
     }
@@ -279,7 +339,8 @@ impl Execution {
     pub(crate) fn outboxes(&self) -> impl Iterator<Item = (&RunId, &BTreeMap<u64, OutboxPut>)> {
         let runs = self.runs.values().map(|run| (&run.run_id, &run.outbox));
         let schedule = self.schedule.iter().map(|s| (&s.id, &s.outbox));
-        runs.chain(schedule)
+        let batch = self.batch.iter().map(|job| (&job.id, &job.outbox));
+        runs.chain(schedule).chain(batch)
     }
 
     /// A piece of that work.
@@ -293,7 +354,56 @@ impl Execution {
         let run = self.current_run().and_then(sleeps_until);
         let schedule = self.schedule.as_deref();
         let schedule = schedule.and_then(|schedule| wakes_at(key, schedule, now));
-        run.into_iter().chain(schedule).min()
+        run.into_iter()
+            .chain(schedule)
+            .chain(self.batch.as_ref().and_then(|job| job.wakes_at()))
+            .chain(self.next_expiry())
+            .min()
+    }
+
+    /// When the next closed run has been kept for long enough.
+    pub(crate) fn next_expiry(&self) -> Option<Timestamp> {
+        let kept = self.runs.values().filter(|run| !run.doomed);
+        kept.filter_map(|run| run.expires).min()
+    }
+
+    /// Whether a run is there for callers.
+    pub(crate) fn has_run(&self, run_id: &RunId) -> bool {
+        self.runs.get(run_id).is_some_and(|run| !run.doomed)
+    }
+
+    /// The run that what this event of a run began belongs to now: a reset takes over whatever is before its point.
+    pub(crate) fn heir(&self, run_id: &RunId, event: EventId) -> RunId {
+        let mut heir = run_id;
+        while let Some(next) = self.fork_of(heir, event) {
+            heir = next;
+        }
+        heir.clone()
+    }
+
+    /// The run that a reset made of this one, if that took the event over. The base may be deleted by now.
+    fn fork_of(&self, base: &RunId, event: EventId) -> Option<&RunId> {
+        let took_over = |run: &Run| {
+            let forked = run.forked.as_deref();
+            forked.is_some_and(|forked| forked.base == *base && event < forked.at)
+        };
+        let next = match self.runs.get(base) {
+            Some(run) => self
+                .runs
+                .get(run.reset_to.as_ref()?)
+                .filter(|run| took_over(run)),
+            None => self
+                .runs
+                .values()
+                .find(|run| run.is_open() && took_over(run)),
+        };
+        next.map(|run| &run.run_id)
+    }
+
+    /// Whether there is nothing here that has to be kept.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        *self == Self::default()
     }
 
     /// The newest run.

@@ -8,6 +8,8 @@
 // temporal: service/history/transfer_queue_active_task_executor.go processSignalExecution,
 // processCancelExecution.
 
+use std::sync::Arc;
+
 use steadfast_proto::temporal::api::{
     common::v1::WorkflowExecution,
     enums::v1::{
@@ -43,6 +45,19 @@ fn target(key: &ExecutionKey, run_id: Option<&RunId>) -> WorkflowExecution {
     }
 }
 
+/// Whom an initiated event names: the workflow, and the run if it matters which.
+fn addressee(
+    namespace: &str,
+    execution: Option<&WorkflowExecution>,
+) -> (ExecutionKey, Option<RunId>) {
+    let WorkflowExecution {
+        workflow_id,
+        run_id,
+    } = execution.cloned().unwrap_or_default();
+    let run_id = (!run_id.is_empty()).then(|| RunId::new(run_id));
+    (ExecutionKey::new(namespace, workflow_id), run_id)
+}
+
 impl Tx<'_> {
     pub(crate) fn signal_external(
         &mut self,
@@ -73,17 +88,30 @@ impl Tx<'_> {
             },
             trimmings,
         );
+        let sent = Arc::clone(&self.run.history.signals_out[&initiated]);
+        let by = self.run.run_id.clone();
+        self.send_signal(initiated, &sent, &by);
+        Ok(())
+    }
+
+    /// Sends the signal that an initiated event asks for, in the name of the run that wrote it.
+    pub(crate) fn send_signal(
+        &mut self,
+        initiated: EventId,
+        signal: &SignalExternalWorkflowExecutionInitiatedEventAttributes,
+        by: &RunId,
+    ) {
+        let (to, run_id) = addressee(&signal.namespace_id, signal.workflow_execution.as_ref());
         let work = OutboxWork::SignalExternal {
-            run_id: signal.run_id,
-            child_only: signal.child_only,
-            name: signal.name,
-            input: signal.input.map(Proto),
-            header: signal.header.map(Proto),
-            request_id: RequestId::new(format!("{}:{initiated}", self.run.run_id)),
+            run_id,
+            child_only: signal.child_workflow_only,
+            name: signal.signal_name.clone(),
+            input: signal.input.clone().map(Proto),
+            header: signal.header.clone().map(Proto),
+            request_id: RequestId::new(format!("{by}:{initiated}")),
             initiated,
         };
-        self.send_work(signal.key, work);
-        Ok(())
+        self.send_work(to, work);
     }
 
     pub(crate) fn cancel_external(
@@ -124,15 +152,28 @@ impl Tx<'_> {
             },
             trimmings,
         );
+        let sent = Arc::clone(&self.run.history.cancels_out[&initiated]);
+        let by = self.run.run_id.clone();
+        self.send_cancel(initiated, &sent, &by);
+        Ok(())
+    }
+
+    /// Sends the request to cancel that an initiated event asks for, in the name of the run that wrote it.
+    pub(crate) fn send_cancel(
+        &mut self,
+        initiated: EventId,
+        cancel: &RequestCancelExternalWorkflowExecutionInitiatedEventAttributes,
+        by: &RunId,
+    ) {
+        let (to, run_id) = addressee(&cancel.namespace_id, cancel.workflow_execution.as_ref());
         let work = OutboxWork::CancelExternal {
-            run_id: cancel.run_id,
-            child_only: cancel.child_only,
-            reason: cancel.reason,
-            request_id: RequestId::new(format!("{}:{initiated}", self.run.run_id)),
+            run_id,
+            child_only: cancel.child_workflow_only,
+            reason: cancel.reason.clone(),
+            request_id: RequestId::new(format!("{by}:{initiated}")),
             initiated,
         };
-        self.send_work(cancel.key, work);
-        Ok(())
+        self.send_work(to, work);
     }
 
     /// What came of a signal to another execution.

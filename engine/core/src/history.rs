@@ -23,7 +23,7 @@ use std::{
 use prost::Message as _;
 use steadfast_proto::temporal::api::{
     common::v1::{Callback, Payload, Payloads, SearchAttributes},
-    enums::v1::WorkflowExecutionStatus,
+    enums::v1::{WorkflowExecutionStatus, WorkflowTaskFailedCause},
     failure::v1::Failure,
     history::v1::{
         ActivityTaskScheduledEventAttributes, HistoryEvent, NexusOperationScheduledEventAttributes,
@@ -39,6 +39,7 @@ use steadfast_proto::temporal::api::{
 use crate::{
     ids::{ActivityId, EventId, RunId, TimerId},
     limits::MAX_SEARCH_ATTRIBUTE_BYTES,
+    pause::PausedRun,
     policy::RetryPolicy,
     standalone::STANDALONE_PREFIX,
     time::{Timestamp, duration_from_proto},
@@ -58,8 +59,10 @@ pub struct HistoryState {
     pub start: Arc<WorkflowExecutionStartedEventAttributes>,
     /// Summary and details of the start, for people.
     pub user_metadata: Option<Box<UserMetadata>>,
-    /// When the run was started.
+    /// When the run was started; for one that a reset made, when the one was that it goes back to.
     pub start_time: Timestamp,
+    /// When a reset made the run, if one did.
+    pub reset_time: Option<Timestamp>,
     /// Open, or how it closed.
     pub status: WorkflowExecutionStatus,
     /// When it closed.
@@ -100,6 +103,8 @@ pub struct HistoryState {
     pub cancel_requested: bool,
     /// What it gave as its reason.
     pub cancel_reason: String,
+    /// Its pause, if somebody has paused it.
+    pub paused: Option<Box<PausedRun>>,
     /// Signals so far.
     pub signals: u64,
     /// Updates that are in the history. A closed run keeps them: its callers may ask again.
@@ -209,6 +214,7 @@ impl Default for HistoryState {
             start: Arc::default(),
             user_metadata: None,
             start_time: Timestamp::EPOCH,
+            reset_time: None,
             status: WorkflowExecutionStatus::Running,
             close_time: None,
             successor: None,
@@ -228,6 +234,7 @@ impl Default for HistoryState {
             versioning: Versioning::default(),
             cancel_requested: false,
             cancel_reason: String::new(),
+            paused: None,
             signals: 0,
             updates: KnownUpdates::default(),
             search_attributes: BTreeMap::new(),
@@ -266,9 +273,19 @@ impl HistoryState {
         RunId::new(self.start.first_execution_run_id.as_str())
     }
 
+    /// When the run began to be, from when its bounds count.
+    // temporal: mutable_state_impl.go RefreshExpirationTimeoutTask, a reset counts them anew.
+    #[must_use]
+    pub fn begun_at(&self) -> Timestamp {
+        self.reset_time.unwrap_or(self.start_time)
+    }
+
     /// When the first workflow task may be scheduled.
     #[must_use]
     pub fn execution_time(&self) -> Timestamp {
+        if let Some(reset) = self.reset_time {
+            return reset;
+        }
         self.start_time.plus(proto_duration(
             self.start.first_workflow_task_backoff.as_ref(),
         ))
@@ -284,10 +301,12 @@ impl HistoryState {
     /// When the chain of runs times out, if ever.
     #[must_use]
     pub fn chain_expires(&self) -> Option<Timestamp> {
-        self.start
-            .workflow_execution_expiration_time
-            .as_ref()
-            .map(Timestamp::from_proto)
+        let expires = self.start.workflow_execution_expiration_time.as_ref()?;
+        let bound = proto_duration(self.start.workflow_execution_timeout.as_ref());
+        Some(match self.reset_time {
+            Some(reset) if !bound.is_zero() => reset.plus(bound),
+            Some(_) | None => Timestamp::from_proto(expires),
+        })
     }
 
     /// Takes one event, `len` bytes long on the wire.
@@ -327,6 +346,11 @@ impl HistoryState {
                 self.last_completed_task = id;
                 self.note_build(task);
                 self.versioning.task_completed(task);
+            }
+            A::WorkflowTaskFailedEventAttributes(failed)
+                if failed.cause() == WorkflowTaskFailedCause::ResetWorkflow =>
+            {
+                self.reset_time = Some(time);
             }
             A::ActivityTaskScheduledEventAttributes(scheduled) => {
                 self.apply_scheduled(id, time, scheduled);
@@ -434,6 +458,10 @@ impl HistoryState {
                 self.attach(time, &options.attached_completion_callbacks);
                 self.versioning.options_updated(options);
             }
+            A::WorkflowExecutionPausedEventAttributes(paused) => {
+                self.paused = Some(Box::new(PausedRun::new(time, paused)));
+            }
+            A::WorkflowExecutionUnpausedEventAttributes(_) => self.paused = None,
             A::WorkflowExecutionSignaledEventAttributes(_) => self.signals += 1,
             A::WorkflowExecutionCancelRequestedEventAttributes(request) => {
                 self.cancel_requested = true;
@@ -630,6 +658,8 @@ fn begins_transaction(attributes: &Attributes) -> bool {
             | A::WorkflowExecutionSignaledEventAttributes(_)
             | A::WorkflowExecutionCancelRequestedEventAttributes(_)
             | A::WorkflowExecutionOptionsUpdatedEventAttributes(_)
+            | A::WorkflowExecutionPausedEventAttributes(_)
+            | A::WorkflowExecutionUnpausedEventAttributes(_)
             | A::WorkflowTaskStartedEventAttributes(_)
             | A::WorkflowTaskCompletedEventAttributes(_)
             | A::WorkflowTaskFailedEventAttributes(_)

@@ -1,9 +1,17 @@
 //! What a [`crate::Shard`] is told, one at a time.
 
+use std::{collections::BTreeMap, time::Duration};
+
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    effect::ReplyTo, execution::Execution, ids::ExecutionKey, message::Envelope, request::Request,
+    batch::ListBatches,
+    effect::ReplyTo,
+    execution::Execution,
+    ids::{ExecutionKey, Namespace, RunKey},
+    message::Envelope,
+    request::Request,
     schedule::ListSchedules,
 };
 
@@ -40,4 +48,10 @@ pub enum InputEvent {
     WaitEnded(ReplyTo, ExecutionKey),
     /// A caller asks which schedules there are; the answer goes to `reply_to`.
     ListSchedules(ReplyTo, ListSchedules),
+    /// The answer to [`crate::Effect::Read`]: the events, encoded, as the store has them.
+    Read(RunKey, Vec<Bytes>),
+    /// How long closed runs of which namespace are kept. Until this is known, all are kept.
+    Retention(BTreeMap<Namespace, Duration>),
+    /// A caller asks which batch jobs there are; the answer goes to `reply_to`.
+    ListBatches(ReplyTo, ListBatches),
 }

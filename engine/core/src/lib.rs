@@ -18,6 +18,7 @@
 #![warn(missing_docs, clippy::wildcard_enum_match_arm)]
 
 pub mod activity;
+pub mod batch;
 mod chain;
 mod child;
 pub mod clock;
@@ -25,6 +26,7 @@ pub mod command;
 mod commands;
 pub mod cron;
 pub mod deadline;
+mod deletion;
 pub mod deployment;
 pub mod effect;
 pub mod execution;
@@ -40,12 +42,14 @@ pub mod namespace;
 pub mod nexus;
 mod outbox;
 pub mod parse;
+pub mod pause;
 pub mod policy;
 mod query;
 pub mod read;
 pub mod record;
 pub mod render;
 pub mod request;
+pub mod reset;
 pub mod schedule;
 pub mod shard;
 mod signal;

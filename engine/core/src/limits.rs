@@ -136,5 +136,11 @@ pub const MATCHING_TIMES: usize = 1_000;
 pub const MAX_SCHEDULE_NOTES: usize = 1_000;
 /// Calendars, intervals and ranges of one schedule; one more is refused.
 pub const MAX_SCHEDULE_SPEC_PARTS: usize = 10_000;
+/// Workflows that a batch operation names; more are refused. temporal: `frontend.maxExecutionCountBatchOperationPerNamespace`.
+pub const MAX_BATCH_NAMED: usize = 1_000;
+/// Workflows that a batch operation's filter finds; more are refused.
+pub const MAX_BATCH_TARGETS: usize = 100_000;
+/// Workflows that one batch operation asks at the same time; the next ones wait.
+pub const BATCH_AT_ONCE: usize = 10;
 /// Bytes of the comment of a schedule's calendar; one more is refused. temporal: `maxCommentLen`.
 pub const MAX_SCHEDULE_COMMENT: usize = 200;

@@ -19,6 +19,7 @@ use steadfast_proto::temporal::api::{
 };
 
 use crate::{
+    batch::BatchWork,
     deployment::RoutingUpdate,
     effect::ReplyTo,
     ids::{
@@ -295,6 +296,8 @@ pub enum OutboxWork {
     },
     /// The chain of a schedule's workflow ended.
     ScheduledClosed(Box<ScheduledClosed>),
+    /// What a batch job wants done.
+    Batch(Box<BatchWork>),
 }
 
 impl OutboxWork {

@@ -14,6 +14,7 @@
 //! | `NexusClosed` | finds the operation over | done |
 //! | `StartScheduled` | finds the run that its request id made | started, or the id is taken |
 //! | `AskScheduled` | finds the run closed or cancel requested | done |
+//! | `Batch` | see [`crate::batch`] | done, or it could not be |
 //! | `ScheduledClosed` | finds the workflow not running | done |
 
 use steadfast_proto::temporal::api::enums::v1::StartChildWorkflowExecutionFailedCause as Cause;
@@ -27,7 +28,7 @@ use crate::{
         ChildClosed, ChildOutcome, OutboxItem, OutboxResult, OutboxWork, ScheduledClosed,
         StartScheduled,
     },
-    policy::ParentClosePolicy,
+    policy::{IdConflictPolicy, ParentClosePolicy},
     record::Record,
     request::StartRequest,
     schedule::{Asked, ScheduledBy},
@@ -72,8 +73,9 @@ impl Step<'_> {
             }
             OutboxWork::ChildClosed(closed) => self.end_child(loaded, closed, &item.from),
             OutboxWork::NexusClosed(closed) => {
-                if loaded.execution.runs.contains_key(&closed.run_id) {
-                    let mut tx = self.open(loaded, &closed.run_id);
+                let run_id = loaded.execution.heir(&closed.run_id, closed.scheduled);
+                if loaded.execution.runs.contains_key(&run_id) {
+                    let mut tx = self.open(loaded, &run_id);
                     tx.nexus_closed(closed);
                     tx.finish();
                 }
@@ -132,6 +134,7 @@ impl Step<'_> {
                 identity,
             } => self.ask_scheduled(loaded, first_run, *ask, identity),
             OutboxWork::ScheduledClosed(closed) => self.end_scheduled(loaded, closed),
+            OutboxWork::Batch(work) => return self.batch_work(loaded, item, work),
         })
     }
 
@@ -198,12 +201,17 @@ impl Step<'_> {
         parent: Parent,
     ) -> OutboxResult {
         let given = start.versioning_override.as_ref();
+        // A reset parent replaces its own child, and nobody else's workflow.
+        let open = loaded.execution.current_run().filter(|run| run.is_open());
+        let replaces = start.conflict == IdConflictPolicy::TerminateExisting;
+        let foreign = open.is_some_and(|run| !is_child_of(run, &parent.run, true));
         match judge(start, &loaded.execution) {
             // temporal: transfer_queue_active_task_executor.go, the start of such a child is refused as invalid.
             Verdict::Start if given.is_some_and(|given| !is_valid(&given.0)) => {
                 OutboxResult::BadOverride
             }
             Verdict::Same(_) => OutboxResult::Done,
+            Verdict::Start if replaces && foreign => OutboxResult::ChildExists,
             Verdict::Existing | Verdict::Refused(_) => OutboxResult::ChildExists,
             Verdict::Start => {
                 let run_id = RunId::new(self.ids.uuid());
@@ -222,10 +230,11 @@ impl Step<'_> {
         initiated: EventId,
         child: &RunKey,
     ) -> OutboxResult {
-        if !loaded.execution.runs.contains_key(parent_run) {
+        let parent_run = loaded.execution.heir(parent_run, initiated);
+        if !loaded.execution.runs.contains_key(&parent_run) {
             return OutboxResult::ParentGone;
         }
-        let mut tx = self.open(loaded, parent_run);
+        let mut tx = self.open(loaded, &parent_run);
         let result = tx.child_created(initiated, &child.execution, &child.run_id);
         tx.finish();
         result
@@ -252,8 +261,9 @@ impl Step<'_> {
         closed: &ChildClosed,
         child: &RunKey,
     ) -> OutboxResult {
-        if loaded.execution.runs.contains_key(&closed.parent_run) {
-            let mut tx = self.open(loaded, &closed.parent_run);
+        let parent_run = loaded.execution.heir(&closed.parent_run, closed.initiated);
+        if loaded.execution.runs.contains_key(&parent_run) {
+            let mut tx = self.open(loaded, &parent_run);
             tx.child_closed(closed, &child.execution);
             tx.finish();
         }
@@ -330,16 +340,17 @@ impl Step<'_> {
     ) -> Option<RunId> {
         let execution = &loaded.execution;
         let run = match run_id {
-            Some(run_id) => execution.runs.get(run_id)?,
+            Some(run_id) => execution.runs.get(run_id).filter(|run| !run.doomed)?,
             None => execution.current_run()?,
         };
         let itself = sender.execution == *self.key;
-        let wrong_parent = child_only && !is_child_of(run, sender);
+        let wrong_parent = child_only && !is_child_of(run, sender, false);
         (!itself && !wrong_parent).then(|| run.run_id.clone())
     }
 }
 
-fn taken_before(loaded: &Loaded, request_id: &RequestId) -> bool {
+/// Whether a run of the execution has taken this signal.
+pub(crate) fn taken_before(loaded: &Loaded, request_id: &RequestId) -> bool {
     loaded
         .execution
         .runs
@@ -347,10 +358,12 @@ fn taken_before(loaded: &Loaded, request_id: &RequestId) -> bool {
         .any(|run| run.signal_requests.contains(request_id))
 }
 
-fn is_child_of(run: &Run, parent: &RunKey) -> bool {
+/// Whether a run is a child of another one, or of any run of the same workflow.
+fn is_child_of(run: &Run, parent: &RunKey, any_run: bool) -> bool {
     let start = &run.history.start;
     start.parent_workflow_execution.as_ref().is_some_and(|p| {
-        p.workflow_id == parent.execution.workflow_id.as_str() && p.run_id == parent.run_id.as_str()
+        p.workflow_id == parent.execution.workflow_id.as_str()
+            && (any_run || p.run_id == parent.run_id.as_str())
     })
 }
 
@@ -399,8 +412,10 @@ impl Tx<'_> {
             | OutboxWork::ChildClosed(_)
             | OutboxWork::NexusClosed(_)
             | OutboxWork::ScheduledClosed(_) => {}
-            OutboxWork::StartScheduled(_) | OutboxWork::AskScheduled { .. } => {
-                unreachable!("only schedules start and ask their workflows")
+            OutboxWork::StartScheduled(_)
+            | OutboxWork::AskScheduled { .. }
+            | OutboxWork::Batch(_) => {
+                unreachable!("only schedules and batch jobs ask this")
             }
         }
     }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | closed, or idle with a completed workflow task | directly to a worker, through matching |
 //! | a workflow task pending | waits, and is sent along with that task if it starts later, else with the next |
+//! | paused | refused, as rejected |
 //! | the first workflow task still delayed | refused: not ready |
 //!
 //! So an answer knows every signal that was acknowledged before the query came: such a signal has a workflow task
@@ -32,6 +33,9 @@ impl Tx<'_> {
             return self.reply(reply_to, Ok(Reply::QueryRejected(status)));
         }
         let history = &self.run.history;
+        if self.run.is_open() && history.paused.is_some() {
+            return self.reply(reply_to, Ok(Reply::QueryRejected(Status::Paused)));
+        }
         if self.run.is_open() && !history.task_seen {
             return self.reply(
                 reply_to,

@@ -4,18 +4,25 @@ use std::collections::BTreeMap;
 
 use steadfast_proto::temporal::api::{
     common::v1::{Memo, WorkflowType},
-    enums::v1::{PendingActivityState, PendingWorkflowTaskState},
+    enums::v1::{PendingActivityState, PendingWorkflowTaskState, WorkflowExecutionStatus},
     workflow::v1::{
         PendingActivityInfo, PendingChildExecutionInfo, PendingWorkflowTaskInfo,
         WorkflowExecutionConfig, WorkflowExecutionExtendedInfo, WorkflowExecutionInfo,
+        WorkflowExecutionPauseInfo,
+        pending_activity_info::{
+            PauseInfo,
+            pause_info::{Manual, PausedBy},
+        },
     },
     workflowservice::v1::DescribeWorkflowExecutionResponse,
 };
 
 use crate::{
+    activity::{Paused, options_of},
     chain::execution,
     effect::{EventRange, HistoryReply, Reply, ReplyTo},
     execution::Run,
+    history::HistoryState,
     ids::{EventId, ExecutionKey, RunKey},
     limits::MAX_HISTORY_WAITERS,
     nexus::{callback_infos, pending_nexus_operations},
@@ -122,6 +129,20 @@ pub fn describe(
             run_expiration_time: history.run_expires().map(Timestamp::to_proto),
             cancel_requested: history.cancel_requested,
             original_start_time: Some(history.start_time.to_proto()),
+            last_reset_time: history.reset_time.map(Timestamp::to_proto),
+            pause_info: history
+                .paused
+                .as_deref()
+                .map(|paused| WorkflowExecutionPauseInfo {
+                    identity: paused.identity.clone(),
+                    paused_time: Some(paused.time.to_proto()),
+                    reason: paused.reason.clone(),
+                }),
+            reset_run_id: run
+                .reset_to
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
             request_id_infos: BTreeMap::new(),
             ..WorkflowExecutionExtendedInfo::default()
         }),
@@ -143,9 +164,9 @@ fn info(key: &ExecutionKey, run: &Run) -> WorkflowExecutionInfo {
         r#type: Some(WorkflowType {
             name: crate::workflow_task::workflow_type(history),
         }),
-        start_time: Some(history.start_time.to_proto()),
+        start_time: Some(history.begun_at().to_proto()),
         close_time: history.close_time.map(Timestamp::to_proto),
-        status: history.status.into(),
+        status: status(history).into(),
         history_length: history.last_event().0,
         parent_namespace_id: start.parent_workflow_namespace_id.clone(),
         parent_execution: start.parent_workflow_execution.clone(),
@@ -177,11 +198,15 @@ fn info(key: &ExecutionKey, run: &Run) -> WorkflowExecutionInfo {
 
 fn pending_activities(run: &Run) -> Vec<PendingActivityInfo> {
     let pending = run.activities.iter().filter_map(|(id, state)| {
-        let scheduled = run.history.activities.get(id)?;
+        let scheduled = run.find_activity(*id)?;
         let a = &scheduled.attributes;
-        let status = match (&state.started, scheduled.cancel_requested.is_some()) {
+        let cancel_requested = run.history.activities.get(id)?.cancel_requested;
+        let paused = run.paused(*id);
+        let status = match (&state.started, cancel_requested.is_some()) {
             (Some(_), true) => PendingActivityState::CancelRequested,
+            (Some(_), false) if paused.is_some() => PendingActivityState::PauseRequested,
             (Some(_), false) => PendingActivityState::Started,
+            (None, _) if paused.is_some() => PendingActivityState::Paused,
             (None, _) => PendingActivityState::Scheduled,
         };
         let total = scheduled.timeouts.schedule_to_close;
@@ -205,10 +230,32 @@ fn pending_activities(run: &Run) -> Vec<PendingActivityInfo> {
             next_attempt_schedule_time: (state.attempt > 1 && state.started.is_none())
                 .then(|| state.scheduled.to_proto()),
             priority: a.priority.clone(),
+            paused: paused.is_some(),
+            pause_info: paused.map(pause_info),
+            activity_options: Some(options_of(scheduled)),
             ..PendingActivityInfo::default()
         })
     });
     pending.collect()
+}
+
+fn pause_info(paused: &Paused) -> PauseInfo {
+    PauseInfo {
+        pause_time: Some(paused.time.to_proto()),
+        paused_by: Some(PausedBy::Manual(Manual {
+            identity: paused.identity.clone(),
+            reason: paused.reason.clone(),
+        })),
+    }
+}
+
+/// Open, paused, or how it closed.
+fn status(history: &HistoryState) -> WorkflowExecutionStatus {
+    if history.is_open() && history.paused.is_some() {
+        WorkflowExecutionStatus::Paused
+    } else {
+        history.status
+    }
 }
 
 fn pending_children(run: &Run) -> Vec<PendingChildExecutionInfo> {

@@ -5,13 +5,15 @@ use prost::Message;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use crate::{
-    activity::ActivityState,
+    activity::{ActivityControl, ActivityState},
+    batch::BatchRecord,
     deployment::Deployment,
     ids::{Epoch, EventId, ExecutionKey, Namespace, RequestId, RunId, ShardId},
     message::OutboxWork,
     namespace::NamespaceInfo,
     nexus::{Endpoint, NexusState},
     request::StickyRequest,
+    reset::Forked,
     schedule::{ScheduleRecord, ScheduledBy},
     time::Timestamp,
     visibility::RowChange,
@@ -88,6 +90,20 @@ pub enum Record {
     Deployment(Box<Deployment>),
     /// Temporal's `ContinueAsNewVersioningBehavior` with which the run began.
     Initially(i32),
+    /// A reset made the run, of this one.
+    Forked(Box<Forked>),
+    /// A reset made that run of this one.
+    ResetTo(RunId),
+    /// The closed run is kept until then.
+    Expires(Timestamp),
+    /// The closed run is there for nobody any more; it still has something to tell others.
+    Doomed,
+    /// The run is gone.
+    Deleted,
+    /// A batch job changes. Of the job that the entry's run id names, not of a run.
+    Batch(Box<BatchRecord>),
+    /// What operators have done to a pending activity, by its scheduled event.
+    ActivityControl(EventId, Box<ActivityControl>),
 }
 
 impl Record {
@@ -101,6 +117,7 @@ impl Record {
                 | Self::Endpoint(..)
                 | Self::Schedule(_)
                 | Self::Deployment(_)
+                | Self::Batch(_)
         )
     }
 }

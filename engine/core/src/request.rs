@@ -21,13 +21,17 @@ use steadfast_proto::temporal::api::{
 };
 
 use crate::{
+    activity::ControlRequest,
+    batch::BatchRequest,
     command::Command,
     deployment::DeploymentRequest,
     ids::{ActivityId, EventId, ExecutionKey, RequestId, RunId, TaskQueueName, UpdateId},
     namespace::{NamespaceRequest, registry_key},
     nexus::{self, EndpointRequest, NexusAnswer},
+    pause::PauseRequest,
     policy::{IdConflictPolicy, IdReusePolicy, RetryPolicy},
     record::Proto,
+    reset::ResetRequest,
     schedule::ScheduleRequest,
     standalone::{StandaloneRequest, StandaloneStart},
     token::TaskToken,
@@ -81,6 +85,16 @@ pub enum Request {
     Schedule(Box<ScheduleRequest>),
     /// Something about a worker deployment.
     Deployment(Box<DeploymentRequest>),
+    /// Go on from an earlier point of a run's history.
+    Reset(Box<ResetRequest>),
+    /// Forget a run.
+    Delete(Target),
+    /// Something about a batch job.
+    Batch(Box<BatchRequest>),
+    /// An operator does something to pending activities.
+    ControlActivities(Box<ControlRequest>),
+    /// Pause a workflow, or let it go on.
+    Pause(Box<PauseRequest>),
 }
 
 /// An execution and, if the caller cares, one run of it.
@@ -107,7 +121,9 @@ impl Request {
             Self::Cancel(cancel) => &cancel.target.key,
             Self::Terminate(terminate) => &terminate.target.key,
             Self::Query(query) => &query.target.key,
-            Self::Describe(target) | Self::ResetStickiness(target) => &target.key,
+            Self::Describe(target) | Self::ResetStickiness(target) | Self::Delete(target) => {
+                &target.key
+            }
             Self::History(history) => &history.target.key,
             Self::CompleteWorkflowTask(complete) => &complete.token.run.execution,
             Self::FailWorkflowTask(fail) => &fail.token.run.execution,
@@ -118,6 +134,10 @@ impl Request {
             Self::Standalone(request) => &request.target.key,
             Self::NexusAnswer(answer) => &answer.token.run.execution,
             Self::Schedule(schedule) => &schedule.key,
+            Self::Reset(reset) => &reset.target.key,
+            Self::Batch(batch) => &batch.key,
+            Self::ControlActivities(control) => &control.target.key,
+            Self::Pause(pause) => &pause.target.key,
         }
     }
 }

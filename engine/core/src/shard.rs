@@ -6,36 +6,41 @@
 //! | loading | work for it | loading; the work waits behind |
 //! | loading | loaded | loaded; the waiting work is done in order |
 //! | loaded | work for it | loaded |
+//! | loaded | a reset wants events | loaded, reading; `Read` goes out, work for it waits behind |
+//! | loaded, reading | events read | loaded or reading again; the waiting work is done in order |
 //! | loaded, idle | evict | evicted; its deadline is remembered |
 //! | evicted | its deadline comes | loading |
 //!
 //! Deadlines stand on the shard's `high`, the durable maximum of every wall-clock reading: history time never runs
 //! back, and no timer is early by it. Messages without an answer are sent again on the steady clock.
 
+mod step;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     mem,
+    time::Duration,
 };
 
+use self::step::Work;
 use crate::{
-    chain::Origin,
+    batch::{BatchReply, ListBatches, batch_key, job_id},
     deadline::DeadlineReason,
     deployment::routing_message,
     effect::{Effect, Effects, Exhausted, Rejection, Reply, ReplyTo},
     execution::{Execution, Run},
-    ids::{Epoch, ExecutionKey, RequestId, RunId, RunKey, ShardId},
+    ids::{Epoch, ExecutionKey, Namespace, RunId, RunKey, ShardId},
     input::{Entropy, Input, InputEvent},
     limits::{MAX_LOADED_EXECUTIONS, MAX_WAITING_FOR_LOAD, RESEND_INTERVAL},
-    message::{Address, Claim, Envelope, Message, OutboxAnswer, OutboxItem, TaskKind, TaskRef},
-    read::describe,
-    record::Created,
-    request::{ActivityTarget, Request, Target},
+    message::{Address, Envelope, Message, OutboxItem, TaskRef},
+    reset::Reading,
     schedule::{ListSchedules, ScheduleReply, schedule_id, schedule_key},
-    start::{Verdict, judge},
     time::{Monotonic, Now, Timestamp},
     tx::{IdSource, Tx},
     volatile::Volatile,
 };
+
+pub(crate) use self::step::Step;
 
 /// See the module documentation.
 #[derive(Clone, Debug)]
@@ -56,6 +61,10 @@ pub struct Shard {
     schedules: BTreeSet<ExecutionKey>,
     /// The worker deployments that are known.
     deployments: BTreeSet<ExecutionKey>,
+    /// The batch jobs that are there.
+    batches: BTreeSet<ExecutionKey>,
+    /// How long closed runs are kept.
+    retention: BTreeMap<Namespace, Duration>,
     /// Where the search for something to evict goes on.
     sweep: Option<ExecutionKey>,
 }
@@ -77,6 +86,10 @@ pub(crate) struct Loaded {
     pub(crate) execution: Execution,
     pub(crate) volatile: Volatile,
     deadline: Option<Timestamp>,
+    /// A reset that waits for events.
+    pub(crate) reading: Option<Box<Reading>>,
+    /// What there is to do when it has them.
+    behind: Vec<(Entropy, Work)>,
 }
 
 impl Loaded {
@@ -90,36 +103,10 @@ impl Loaded {
                     .values()
                     .any(|activity| activity.started.is_some() || activity.scheduled <= now)
         };
-        !self.volatile.queries.is_empty() || self.execution.runs.values().any(at_work)
+        self.reading.is_some()
+            || !self.volatile.queries.is_empty()
+            || self.execution.runs.values().any(at_work)
     }
-}
-
-/// Something to do with one execution.
-#[derive(Clone, Debug)]
-enum Work {
-    Request(ReplyTo, Request),
-    Claim(Box<Claim>),
-    Outbox(Box<OutboxItem>),
-    OutboxAnswer(Box<OutboxAnswer>),
-    /// Time may have done something.
-    Tick,
-    /// A caller that waits for an update has waited for as long as it may.
-    WaitEnded(ReplyTo),
-    /// It has just been loaded: offer what waits, find the deadline. Nothing is decided.
-    Adopt,
-}
-
-/// What work on one execution leaves for the shard to do.
-pub(crate) struct Step<'a> {
-    pub(crate) now: Timestamp,
-    shards: u32,
-    pub(crate) key: &'a ExecutionKey,
-    pub(crate) ids: IdSource,
-    pub(crate) effects: &'a mut Effects,
-    /// How many worker deployments the shard has.
-    pub(crate) deployments: usize,
-    /// Messages with their addressees.
-    pub(crate) messages: Vec<(Address, Message)>,
 }
 
 /// A shard's next deadlines on its two clocks.
@@ -156,6 +143,8 @@ impl Shard {
             loaded: 0,
             schedules: BTreeSet::new(),
             deployments: BTreeSet::new(),
+            batches: BTreeSet::new(),
+            retention: BTreeMap::new(),
             sweep: None,
         };
         effects.batch.high = shard.high;
@@ -169,6 +158,9 @@ impl Shard {
         let deadline = execution.sleeps_until(&key, self.high);
         if execution.has_schedule() {
             self.schedules.insert(key.clone());
+        }
+        if execution.batch.is_some() {
+            self.batches.insert(key.clone());
         }
         if execution.is_idle() {
             if let Some(at) = deadline {
@@ -254,6 +246,9 @@ impl Shard {
         if loaded.execution.schedule.is_some() {
             return Some((key.clone(), DeadlineReason::Schedule));
         }
+        if loaded.execution.batch.is_some() {
+            return Some((key.clone(), DeadlineReason::Batch));
+        }
         let current = loaded.execution.current.clone()?;
         let mut effects = Effects::new(self.id, self.epoch);
         let mut ids = IdSource::new(Entropy::default(), key);
@@ -287,10 +282,19 @@ impl Shard {
             InputEvent::Loaded(key, execution) => {
                 self.loaded_in(&key, execution.map(|e| *e), now, effects);
             }
+            InputEvent::Read(run, events) => {
+                let work = Work::Events(run.run_id, events);
+                self.perform(&run.execution, entropy, work, now, effects);
+            }
+            InputEvent::Retention(retention) => self.retain(retention, entropy, now, effects),
             InputEvent::Tick => self.tick(entropy, now, effects),
             InputEvent::Evict(key) => self.evict(&key),
             InputEvent::ListSchedules(reply_to, list) => {
                 let ids = Reply::Schedule(Box::new(ScheduleReply::Ids(self.list(&list))));
+                effects.effects.push(Effect::Reply(reply_to, Ok(ids)));
+            }
+            InputEvent::ListBatches(reply_to, list) => {
+                let ids = Reply::Batch(Box::new(BatchReply::Ids(self.list_batches(&list))));
                 effects.effects.push(Effect::Reply(reply_to, Ok(ids)));
             }
             InputEvent::WaitEnded(reply_to, key) => {
@@ -405,13 +409,7 @@ impl Shard {
         match self.slots.get_mut(&key) {
             Some(Slot::Loaded(_)) => self.perform(&key, entropy, work, now, effects),
             Some(Slot::Loading { waiting, .. }) if waiting.len() >= MAX_WAITING_FOR_LOAD => {
-                if let Work::Request(reply_to, _) = work {
-                    let busy = Rejection::ResourceExhausted(
-                        Exhausted::Workflow,
-                        "too many requests wait for this workflow".to_owned(),
-                    );
-                    effects.effects.push(Effect::Reply(reply_to, Err(busy)));
-                }
+                refuse(&work, effects);
             }
             Some(Slot::Loading { waiting, .. }) => waiting.push((entropy, work)),
             Some(Slot::Evicted { .. }) | None => {
@@ -441,8 +439,8 @@ impl Shard {
         };
         let loaded = Loaded {
             execution: execution.unwrap_or_default(),
-            volatile: Volatile::default(),
             deadline,
+            ..Loaded::default()
         };
         self.slots
             .insert(key.clone(), Slot::Loaded(Box::new(loaded)));
@@ -450,7 +448,7 @@ impl Shard {
         self.resend_outbox_of(key, effects);
         self.perform(key, Entropy::default(), Work::Adopt, now, effects);
         for (entropy, work) in waiting {
-            self.perform(key, entropy, work, now, effects);
+            self.work(key.clone(), entropy, work, now, effects);
         }
     }
 
@@ -461,6 +459,28 @@ impl Shard {
         };
         let messages = outbox_messages(key, &loaded.execution, self.shards);
         self.send_all(messages, effects);
+    }
+
+    /// What has closed before this was known is kept for so long as well.
+    fn retain(
+        &mut self,
+        retention: BTreeMap<Namespace, Duration>,
+        entropy: Entropy,
+        now: Now,
+        effects: &mut Effects,
+    ) {
+        self.retention = retention;
+        let undecided = |loaded: &Loaded| {
+            let mut runs = loaded.execution.runs.values();
+            runs.any(|run| !run.is_open() && run.expires.is_none())
+        };
+        let keys = self.slots.iter().filter_map(|(key, slot)| match slot {
+            Slot::Loaded(loaded) if undecided(loaded) => Some(key.clone()),
+            Slot::Loaded(_) | Slot::Loading { .. } | Slot::Evicted { .. } => None,
+        });
+        for key in keys.collect::<Vec<_>>() {
+            self.perform(&key, entropy, Work::Tick, now, effects);
+        }
     }
 
     fn tick(&mut self, entropy: Entropy, now: Now, effects: &mut Effects) {
@@ -535,15 +555,24 @@ impl Shard {
         let Some(Slot::Loaded(loaded)) = self.slots.get_mut(key) else {
             return;
         };
+        if loaded.reading.is_some() && !matches!(work, Work::Events(..)) {
+            return if loaded.behind.len() >= MAX_WAITING_FOR_LOAD {
+                refuse(&work, effects);
+            } else {
+                loaded.behind.push((entropy, work));
+            };
+        }
         let mut step = Step {
             now: self.high,
             shards: self.shards,
+            retention: self.retention.get(&key.namespace).copied(),
             key,
             ids: IdSource::new(entropy, key),
             effects,
             deployments: self.deployments.len(),
             messages: Vec::new(),
         };
+        let had_runs = !loaded.execution.runs.is_empty();
         step.perform(loaded, work);
         if loaded.execution.deployment.is_some() && !self.deployments.contains(key) {
             self.deployments.insert(key.clone());
@@ -555,8 +584,19 @@ impl Shard {
                 self.schedules.remove(key);
             }
         }
+        if loaded.execution.batch.is_some() {
+            self.batches.insert(key.clone());
+        } else if job_id(key).is_some() {
+            self.batches.remove(key);
+        }
         let messages = step.collect(loaded);
-        let next = loaded.volatile.deadline;
+        let forgotten = had_runs && loaded.execution.is_nothing();
+        let behind = match loaded.reading {
+            Some(_) => Vec::new(),
+            None => mem::take(&mut loaded.behind),
+        };
+        let due = loaded.volatile.deadline.into_iter();
+        let next = due.chain(loaded.execution.next_expiry()).min();
         if loaded.deadline != next {
             if let Some(old) = loaded.deadline {
                 self.deadlines.remove(&(old, key.clone()));
@@ -573,6 +613,12 @@ impl Shard {
         }
         self.send_all(messages, effects);
         self.arm_resend(now);
+        if forgotten {
+            self.evict(key);
+        }
+        for (entropy, work) in behind {
+            self.work(key.clone(), entropy, work, now, effects);
+        }
     }
 
     /// Ids of schedules, in order.
@@ -589,11 +635,26 @@ impl Shard {
             .collect()
     }
 
+    /// Ids of batch jobs, in order.
+    fn list_batches(&self, list: &ListBatches) -> Vec<String> {
+        use std::ops::Bound;
+        let after = batch_key(list.namespace.as_str(), &list.after);
+        let keys = self
+            .batches
+            .range((Bound::Excluded(after), Bound::Unbounded));
+        keys.take_while(|key| key.namespace == list.namespace)
+            .filter_map(job_id)
+            .take(list.limit)
+            .map(str::to_owned)
+            .collect()
+    }
+
     fn evict(&mut self, key: &ExecutionKey) {
         let Some(Slot::Loaded(loaded)) = self.slots.get(key) else {
             return;
         };
-        if !loaded.execution.is_idle() || !loaded.volatile.is_idle() {
+        let idle = loaded.execution.is_idle() && loaded.volatile.is_idle();
+        if !idle || loaded.reading.is_some() {
             return;
         }
         let deadline = loaded.execution.sleeps_until(key, self.high);
@@ -629,6 +690,17 @@ impl Shard {
         for key in keys {
             self.evict(&key);
         }
+    }
+}
+
+/// Too much waits already: a caller is told so, whoever else has work for the execution sends it again.
+fn refuse(work: &Work, effects: &mut Effects) {
+    if let Work::Request(reply_to, _) = work {
+        let busy = Rejection::ResourceExhausted(
+            Exhausted::Workflow,
+            "too many requests wait for this workflow".to_owned(),
+        );
+        effects.effects.push(Effect::Reply(*reply_to, Err(busy)));
     }
 }
 
@@ -677,339 +749,4 @@ fn outbox_message(
         Address::Shard(put.to.shard(shards)),
         Message::Outbox(Box::new(item)),
     ))
-}
-
-impl Step<'_> {
-    fn perform(&mut self, loaded: &mut Loaded, work: Work) {
-        match work {
-            Work::Request(reply_to, request) => self.request(loaded, reply_to, request),
-            Work::Claim(claim) => self.claim(loaded, &claim),
-            Work::Outbox(item) => {
-                if let Some(result) = self.receive(loaded, &item) {
-                    let answer = OutboxAnswer {
-                        from: item.from,
-                        number: item.number,
-                        result,
-                    };
-                    let to = Address::Shard(answer.from.execution.shard(self.shards));
-                    self.messages
-                        .push((to, Message::OutboxAnswer(Box::new(answer))));
-                }
-            }
-            Work::OutboxAnswer(answer) => self.outbox_answer(loaded, &answer),
-            Work::WaitEnded(reply_to) => {
-                if let Some(mut tx) = self.current(loaded) {
-                    tx.end_update_wait(reply_to);
-                    tx.finish();
-                }
-            }
-            Work::Adopt => {
-                self.tell_routing(loaded);
-                if let Some(tx) = self.current(loaded) {
-                    tx.finish();
-                }
-                self.adopt_schedule(loaded);
-            }
-            Work::Tick => {
-                if let Some(mut tx) = self.current(loaded) {
-                    tx.fire_due();
-                    tx.finish();
-                }
-                self.schedule_tick(loaded);
-            }
-        }
-        for again in mem::take(&mut loaded.volatile.again) {
-            self.ask_again(loaded, again);
-        }
-    }
-
-    /// What the work left to be sent.
-    fn collect(mut self, loaded: &mut Loaded) -> Vec<(Address, Message)> {
-        for message in loaded.volatile.new_messages.drain(..) {
-            self.messages.push((Address::Matching, message));
-        }
-        for (run_id, number) in mem::take(&mut loaded.volatile.new_work) {
-            let execution = &loaded.execution;
-            let message = outbox_message(self.key, execution, &run_id, number, self.shards);
-            self.messages.extend(message);
-        }
-        self.messages
-    }
-
-    pub(crate) fn open<'t>(&'t mut self, loaded: &'t mut Loaded, run_id: &RunId) -> Tx<'t> {
-        Tx::open(
-            self.now,
-            self.key,
-            run_id,
-            &mut loaded.execution,
-            &mut loaded.volatile,
-            &mut self.ids,
-            self.effects,
-        )
-    }
-
-    pub(crate) fn current<'t>(&'t mut self, loaded: &'t mut Loaded) -> Option<Tx<'t>> {
-        let run_id = loaded.execution.current.clone()?;
-        Some(self.open(loaded, &run_id))
-    }
-
-    /// The current run, or nothing in its place.
-    pub(crate) fn current_or_none<'t>(&'t mut self, loaded: &'t mut Loaded) -> Tx<'t> {
-        match loaded.execution.current.clone() {
-            Some(run_id) => self.open(loaded, &run_id),
-            None => Tx::with(
-                self.now,
-                self.key,
-                Run::new(
-                    RunId::new(""),
-                    Created {
-                        request_id: RequestId::new(""),
-                        awaits_parent: false,
-                    },
-                ),
-                &mut loaded.execution,
-                &mut loaded.volatile,
-                &mut self.ids,
-                self.effects,
-            ),
-        }
-    }
-
-    /// The run that a caller means.
-    fn find(&self, loaded: &Loaded, run_id: Option<&RunId>) -> Result<RunId, Rejection> {
-        match run_id {
-            Some(run_id) if loaded.execution.runs.contains_key(run_id) => Ok(run_id.clone()),
-            Some(run_id) => Err(Rejection::NotFound(format!(
-                "workflow execution not found for workflow ID \"{}\" and run ID \"{run_id}\"",
-                self.key.workflow_id
-            ))),
-            None => loaded.execution.current.clone().ok_or_else(|| {
-                Rejection::NotFound(format!(
-                    "workflow not found for ID: {}",
-                    self.key.workflow_id
-                ))
-            }),
-        }
-    }
-
-    pub(crate) fn reply(&mut self, to: ReplyTo, reply: Result<Reply, Rejection>) {
-        self.effects.effects.push(Effect::Reply(to, reply));
-    }
-
-    pub(crate) fn request(&mut self, loaded: &mut Loaded, reply_to: ReplyTo, request: Request) {
-        match request {
-            Request::Start(_) | Request::SignalWithStart(..) => {
-                self.start(loaded, reply_to, request);
-            }
-            Request::Schedule(request) => {
-                self.schedule_request(loaded, reply_to, request.action);
-            }
-            Request::Namespace(request) => self.namespace_request(loaded, reply_to, request),
-            Request::UpdateWithStart(start, update) => {
-                self.update_with_start(loaded, reply_to, start, update, false);
-            }
-            Request::Endpoint(request) => self.endpoint_request(loaded, reply_to, request),
-            Request::Deployment(request) => self.deployment_request(loaded, reply_to, *request),
-            Request::StartActivity(start) => self.start_standalone(loaded, reply_to, *start),
-            Request::Describe(target) => {
-                let answer = self.find(loaded, target.run_id.as_ref()).map(|run_id| {
-                    let run = &loaded.execution.runs[&run_id];
-                    let task = loaded.volatile.task_of(run);
-                    Reply::Describe(Box::new(describe(self.key, run, task)))
-                });
-                self.reply(reply_to, answer);
-            }
-            Request::Signal(_)
-            | Request::Cancel(_)
-            | Request::Terminate(_)
-            | Request::Query(_)
-            | Request::History(_)
-            | Request::CompleteWorkflowTask(_)
-            | Request::FailWorkflowTask(_)
-            | Request::Activity(_)
-            | Request::NexusAnswer(_)
-            | Request::Standalone(_)
-            | Request::ResetStickiness(_)
-            | Request::Update(_)
-            | Request::PollUpdate(_) => {
-                let wanted = wanted_run(&request);
-                match self.find(loaded, wanted.as_ref()) {
-                    Ok(run_id) => self.run_request(loaded, &run_id, reply_to, request),
-                    Err(rejection) => self.reply(reply_to, Err(rejection)),
-                }
-            }
-        }
-    }
-
-    fn run_request(
-        &mut self,
-        loaded: &mut Loaded,
-        run_id: &RunId,
-        reply_to: ReplyTo,
-        request: Request,
-    ) {
-        let mut tx = self.open(loaded, run_id);
-        match request {
-            Request::Signal(signal) => tx.signal_request(*signal, reply_to),
-            Request::Cancel(cancel) => tx.cancel_request(cancel, reply_to),
-            Request::Terminate(terminate) => tx.terminate_request(terminate, reply_to),
-            Request::Query(query) => tx.query(*query, reply_to),
-            Request::History(history) => tx.read_history(&history, reply_to),
-            Request::CompleteWorkflowTask(complete) => tx.complete_task(*complete, reply_to),
-            Request::FailWorkflowTask(fail) => tx.fail_task(&fail, reply_to),
-            Request::Activity(activity) => tx.activity_request(*activity, reply_to),
-            Request::NexusAnswer(answer) => tx.nexus_answered(*answer, reply_to),
-            Request::Standalone(request) => tx.standalone_request(request.action, reply_to),
-            Request::ResetStickiness(_) => {
-                tx.reset_stickiness();
-                tx.reply(reply_to, Ok(Reply::Done));
-            }
-            Request::Update(update) => tx.update_request(*update, reply_to),
-            Request::PollUpdate(poll) => tx.poll_update(poll, reply_to),
-            Request::Start(_)
-            | Request::SignalWithStart(..)
-            | Request::Describe(_)
-            | Request::Namespace(_)
-            | Request::Schedule(_)
-            | Request::Endpoint(_)
-            | Request::Deployment(_)
-            | Request::StartActivity(_)
-            | Request::UpdateWithStart(..) => unreachable!("not for one run"),
-        }
-        tx.finish();
-    }
-
-    fn start(&mut self, loaded: &mut Loaded, reply_to: ReplyTo, request: Request) {
-        let (start, signal) = match request {
-            Request::Start(start) => (start, None),
-            Request::SignalWithStart(start, signal) => (start, Some(signal)),
-            Request::Signal(_)
-            | Request::Cancel(_)
-            | Request::Terminate(_)
-            | Request::Query(_)
-            | Request::Describe(_)
-            | Request::History(_)
-            | Request::CompleteWorkflowTask(_)
-            | Request::FailWorkflowTask(_)
-            | Request::Activity(_)
-            | Request::ResetStickiness(_)
-            | Request::Namespace(_)
-            | Request::Schedule(_)
-            | Request::Update(_)
-            | Request::PollUpdate(_)
-            | Request::UpdateWithStart(..)
-            | Request::Endpoint(_)
-            | Request::Deployment(_)
-            | Request::NexusAnswer(_)
-            | Request::StartActivity(_)
-            | Request::Standalone(_) => unreachable!("not a plain start"),
-        };
-        let verdict = judge(&start, &loaded.execution);
-        if let Verdict::Refused(rejection) = verdict {
-            return self.reply(reply_to, Err(rejection));
-        }
-        let run_id = RunId::new(self.ids.uuid());
-        let mut tx = match &verdict {
-            Verdict::Same(run_id) => self.open(loaded, run_id),
-            Verdict::Start | Verdict::Existing | Verdict::Refused(_) => {
-                self.current_or_none(loaded)
-            }
-        };
-        let started = match verdict {
-            Verdict::Start => {
-                tx.start_run(&start, run_id, Origin::Client);
-                true
-            }
-            Verdict::Same(_) => tx.run.created.request_id == start.request_id,
-            Verdict::Existing | Verdict::Refused(_) => {
-                tx.attach(&start);
-                false
-            }
-        };
-        match signal {
-            Some(signal) => tx.signal_with_start(*signal, started, reply_to),
-            None => {
-                let reply = tx.eager_reply(&start, started);
-                tx.reply(reply_to, Ok(reply));
-            }
-        }
-        tx.finish();
-    }
-
-    fn claim(&mut self, loaded: &mut Loaded, claim: &Claim) {
-        let run_id = &claim.task.run.run_id;
-        let mut reply = None;
-        if loaded.execution.runs.contains_key(run_id) {
-            let mut tx = self.open(loaded, run_id);
-            reply = match claim.task.kind {
-                TaskKind::Workflow => tx
-                    .start_task(claim)
-                    .map(|task| Reply::WorkflowTask(Box::new(task))),
-                TaskKind::Activity => tx
-                    .start_activity(claim)
-                    .map(|task| Reply::ActivityTask(Box::new(task))),
-                TaskKind::Nexus => tx
-                    .ask_nexus(claim)
-                    .map(|task| Reply::NexusTask(Box::new(task))),
-            };
-            tx.finish();
-        }
-        let started = reply.is_some();
-        if let Some(reply) = reply {
-            self.reply(claim.reply_to, Ok(reply));
-        }
-        let answer = Message::ClaimAnswer {
-            claim: claim.claim,
-            task: claim.task.clone(),
-            started,
-        };
-        self.messages.push((Address::Matching, answer));
-    }
-
-    fn outbox_answer(&mut self, loaded: &mut Loaded, answer: &OutboxAnswer) {
-        let run_id = &answer.from.run_id;
-        if loaded.execution.runs.contains_key(run_id) {
-            let mut tx = self.open(loaded, run_id);
-            tx.work_done(answer.number, &answer.result);
-            tx.finish();
-        } else if loaded
-            .execution
-            .schedule
-            .as_ref()
-            .is_some_and(|s| s.id == *run_id)
-        {
-            self.schedule_answered(loaded, answer.number, &answer.result);
-        }
-    }
-}
-
-/// The run that a request names; the token's for a worker's answer.
-fn wanted_run(request: &Request) -> Option<RunId> {
-    let of = |target: &Target| target.run_id.clone();
-    match request {
-        Request::Signal(signal) => of(&signal.target),
-        Request::Cancel(cancel) => of(&cancel.target),
-        Request::Terminate(terminate) => of(&terminate.target),
-        Request::Query(query) => of(&query.target),
-        Request::History(history) => of(&history.target),
-        Request::Describe(target) | Request::ResetStickiness(target) => of(target),
-        Request::CompleteWorkflowTask(complete) => Some(complete.token.run.run_id.clone()),
-        Request::FailWorkflowTask(fail) => Some(fail.token.run.run_id.clone()),
-        Request::NexusAnswer(answer) => Some(answer.token.run.run_id.clone()),
-        Request::Standalone(request) => of(&request.target),
-        Request::Activity(activity) => match &activity.target {
-            ActivityTarget::Token(token) => Some(token.run.run_id.clone()),
-            ActivityTarget::ById(target, _) => of(target),
-        },
-        Request::Update(update) => of(&update.target),
-        Request::PollUpdate(poll) => of(&poll.target),
-        Request::Start(_)
-        | Request::SignalWithStart(..)
-        | Request::Namespace(_)
-        | Request::Endpoint(_)
-        | Request::Deployment(_)
-        | Request::StartActivity(_)
-        | Request::Schedule(_)
-        | Request::UpdateWithStart(..) => None,
-    }
 }

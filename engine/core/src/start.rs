@@ -46,8 +46,9 @@ pub(crate) enum Verdict {
 /// Decides about a start without changing anything.
 pub(crate) fn judge(request: &StartRequest, execution: &Execution) -> Verdict {
     let same = execution.runs.values().find(|run| {
-        run.created.request_id == request.request_id
-            || run.attached_requests.contains(&request.request_id)
+        !run.doomed
+            && (run.created.request_id == request.request_id
+                || run.attached_requests.contains(&request.request_id))
     });
     if let Some(run) = same {
         return Verdict::Same(run.run_id.clone());
@@ -59,6 +60,13 @@ pub(crate) fn judge(request: &StartRequest, execution: &Execution) -> Verdict {
     {
         return Verdict::Refused(Rejection::AlreadyStarted {
             message: "the id is that of a schedule".to_owned(),
+            start_request_id: String::new(),
+            run_id: RunId::new(""),
+        });
+    }
+    if execution.batch.is_some() {
+        return Verdict::Refused(Rejection::AlreadyStarted {
+            message: "the id is that of a batch operation".to_owned(),
             start_request_id: String::new(),
             run_id: RunId::new(""),
         });

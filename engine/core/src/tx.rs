@@ -208,11 +208,28 @@ impl<'a> Tx<'a> {
     }
 
     fn log(&mut self, record: Record) {
+        self.log_of(self.run.run_id.clone(), record);
+    }
+
+    fn log_of(&mut self, run_id: RunId, record: Record) {
         self.effects.batch.entries.push(Entry {
             key: self.key.clone(),
-            run_id: self.run.run_id.clone(),
+            run_id,
             record,
         });
+    }
+
+    /// Changes what is kept beside the history of a run that may be another than the one in hand.
+    ///
+    /// # Panics
+    /// If there is no such run.
+    pub(crate) fn record_of(&mut self, run_id: &RunId, record: Record) {
+        if *run_id == self.run.run_id {
+            return self.record(record);
+        }
+        let run = self.execution.runs.get_mut(run_id);
+        run.expect("the caller looked it up").apply(&record);
+        self.log_of(run_id.clone(), record);
     }
 
     /// Appends an event.
@@ -248,7 +265,8 @@ impl<'a> Tx<'a> {
         }
     }
 
-    fn append(&mut self, mut event: HistoryEvent) -> EventId {
+    /// Makes an event the next of the history.
+    pub(crate) fn append(&mut self, mut event: HistoryEvent) -> EventId {
         let id = self.run.history.next_event;
         number(&mut event, id);
         let bytes = Bytes::from(event.encode_to_vec());
@@ -498,7 +516,7 @@ impl<'a> Tx<'a> {
     }
 
     fn activity_offer(&self, task: TaskRef) -> Offer {
-        let scheduled = &self.run.history.activities[&task.scheduled];
+        let scheduled = self.run.activity(task.scheduled);
         let name = scheduled
             .attributes
             .task_queue
@@ -610,7 +628,7 @@ fn opens(event: &HistoryEvent) -> Option<i64> {
     clippy::wildcard_enum_match_arm,
     reason = "the other events end nothing"
 )]
-fn end_references(attributes: &mut Attributes) -> Option<(i64, &mut i64)> {
+pub(crate) fn end_references(attributes: &mut Attributes) -> Option<(i64, &mut i64)> {
     use Attributes as A;
     Some(match attributes {
         A::ActivityTaskCompletedEventAttributes(a) => {

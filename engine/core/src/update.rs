@@ -93,6 +93,19 @@ impl Tx<'_> {
         }
     }
 
+    /// The run has just been loaded: updates that a reset brought over are sent to a worker again.
+    pub(crate) fn adopt_updates(&mut self) {
+        if !self.run.is_open() {
+            return;
+        }
+        for (id, request) in self.run.history.updates.admitted() {
+            if !self.volatile.updates.has(id) {
+                let update = PendingUpdate::new(id.clone(), Arc::clone(request));
+                self.volatile.updates.admit(update);
+            }
+        }
+    }
+
     /// Somebody asks how far an update is.
     pub(crate) fn poll_update(&mut self, poll: PollUpdate, reply_to: ReplyTo) {
         self.await_update(UpdateWaiter {
@@ -184,7 +197,8 @@ impl Tx<'_> {
     /// made, also if the run's first workflow task still waits for its time. A child's waits for its parent.
     fn schedule_task_for_update(&mut self) {
         let coming = self.wants_task || self.task().is_some();
-        if !coming && self.run.begun {
+        let held = !self.run.begun || self.run.history.paused.is_some();
+        if !coming && !held {
             self.schedule_speculative_task();
         }
     }

@@ -212,8 +212,9 @@ impl Tx<'_> {
     // temporal: a plain signal does not end the first task's backoff; cancel and signal-with-start do.
     pub(crate) fn schedule_task_if_ready(&mut self) {
         let history = &self.run.history;
-        let first_waits = !history.task_seen
-            && (!self.run.begun || self.now < history.execution_time() && !self.wants_task_now);
+        let first_waits = history.paused.is_some()
+            || !history.task_seen
+                && (!self.run.begun || self.now < history.execution_time() && !self.wants_task_now);
         if self.task().is_none() && self.run.is_open() && !first_waits {
             self.schedule_task(1, self.now);
         }
@@ -227,6 +228,9 @@ impl Tx<'_> {
             1
         };
         self.flush();
+        if self.run.history.paused.is_some() {
+            return;
+        }
         let kind = if attempt == 1 {
             TaskType::Normal
         } else {
@@ -654,7 +658,7 @@ impl Tx<'_> {
             None => {}
         }
         let mut next_task = None;
-        if done.next.is_some() && request.return_new_task {
+        if done.next.is_some() && request.return_new_task && self.task().is_some() {
             let id = RequestId::new("request-from-RespondWorkflowTaskCompleted");
             // temporal: a worker that only asks for more time has its updates still.
             let sending = if request.force_new_task {
@@ -757,6 +761,20 @@ impl Tx<'_> {
             failure: None,
             identity: "history-service",
         });
+    }
+
+    /// The run is paused before anybody has started the task: it is not offered any more.
+    pub(crate) fn miss_task_for_pause(&mut self) {
+        let task = self.task().cloned().expect("the caller looked");
+        if task.kind == TaskType::Normal {
+            let miss = Miss::Failed {
+                cause: WorkflowTaskFailedCause::WorkflowPauseRequestedBeforeTaskStarted,
+                failure: None,
+                identity: "history-service",
+            };
+            self.write_miss(&task, miss);
+        }
+        self.clear_task();
     }
 
     /// Ends the attempt and schedules the next one.

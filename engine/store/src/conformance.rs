@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use steadfast_core::{
-    Batch, Epoch, EventId, Execution, ExecutionKey, Record, RunKey, ShardId, Timestamp,
+    Batch, Entry, Epoch, EventId, Execution, ExecutionKey, Record, RunId, RunKey, ShardId,
+    Timestamp,
     effect::EventRange,
     visibility::{Filter, GroupBy, Listed},
 };
@@ -51,6 +52,7 @@ pub fn check(make: Make<'_>) {
     a_failed_commit_poisons_the_shard(make);
     a_healthy_shard_is_not_poisoned(make);
     random_work_matches_the_model(make);
+    deleted_runs_are_gone(make);
     rows_are_listed_when_they_are_durable(make);
     random_filters_find_what_the_reference_finds(make);
 }
@@ -442,6 +444,57 @@ fn a_batch_survives_as_a_whole(make: Make<'_>) {
     let recovered = case.open();
     let reopened = case.model.reopened(case.subject.store(), SHARD, recovered);
     reopened.expect("a prefix of what was submitted");
+}
+
+fn deleted_runs_are_gone(make: Make<'_>) {
+    let mut case = Case::new(make);
+    case.submit(40);
+    case.settle();
+    let key = case.workload.keys()[0].clone();
+    let runs = |store: &dyn Store| {
+        let execution = store.load(&key).expect("it loads").unwrap_or_default();
+        execution.runs.into_keys().collect::<Vec<_>>()
+    };
+    let before = runs(case.subject.store());
+    let first_event = EventRange {
+        first: EventId::FIRST,
+        last: EventId::FIRST,
+    };
+    let history = |store: &dyn Store, run_id: &RunId| {
+        let run = RunKey {
+            execution: key.clone(),
+            run_id: run_id.clone(),
+        };
+        store.history(&run, first_event)
+    };
+    for (deleted, run_id) in before.iter().enumerate() {
+        let batch = Batch {
+            shard: SHARD,
+            epoch: case.epoch,
+            high: case.model.next_high(),
+            entries: vec![Entry {
+                key: key.clone(),
+                run_id: run_id.clone(),
+                record: Record::Deleted,
+            }],
+        };
+        case.store().submit(batch);
+        let left = &before[deleted + 1..];
+        assert_eq!(runs(case.subject.store()), left, "seen at once");
+        case.settle();
+        for restarted in [false, true] {
+            if restarted {
+                case.subject.restart();
+                case.open();
+            }
+            let store = case.subject.store();
+            assert_eq!(runs(store), left, "restarted: {restarted}");
+            assert!(history(store, run_id).is_err(), "the history is gone too");
+            for other in left {
+                history(store, other).expect("the others are as they were");
+            }
+        }
+    }
 }
 
 fn a_failed_commit_poisons_the_shard(make: Make<'_>) {

@@ -60,6 +60,8 @@ struct Waiting {
     refused: Option<CommitError>,
     /// What to take back if the commit fails.
     keys: Vec<ExecutionKey>,
+    /// Runs that are gone if it does not.
+    deleted: Vec<RunKey>,
     /// What to list if it does not.
     rows: Vec<RowWrite<Proto<Memo>>>,
 }
@@ -109,6 +111,7 @@ impl Memory {
         for waiting in self.waiting.drain(..self.synced) {
             let shard = &mut self.shards[waiting.shard.0 as usize];
             shard.durable_high = shard.durable_high.max(waiting.high);
+            shard.forget(&waiting.deleted);
             waiting
                 .rows
                 .into_iter()
@@ -230,12 +233,13 @@ impl Store for Memory {
         self.next_ticket += 1;
         let refused = self.refuse(&batch);
         let (shard, high) = (batch.shard, batch.high);
-        let (keys, rows) = match refused {
-            None => {
-                let rows = row_writes(&batch);
-                (self.keep(batch), rows)
-            }
+        let (deleted, rows) = match refused {
+            None => (deletions(&batch), row_writes(&batch)),
             Some(_) => (Vec::new(), Vec::new()),
+        };
+        let keys = match refused {
+            None => self.keep(batch),
+            Some(_) => Vec::new(),
         };
         self.waiting.push_back(Waiting {
             ticket,
@@ -243,6 +247,7 @@ impl Store for Memory {
             high,
             refused,
             keys,
+            deleted,
             rows,
         });
         ticket
@@ -261,6 +266,7 @@ impl Store for Memory {
             if waiting.refused.is_none() && !waiting.keys.is_empty() {
                 let shard = &mut self.shards[waiting.shard.0 as usize];
                 shard.durable_high = shard.durable_high.max(waiting.high);
+                shard.forget(&waiting.deleted);
             }
             waiting
                 .rows
@@ -307,6 +313,36 @@ impl Store for Memory {
     fn count(&self, query: &Query, group_by: Option<GroupBy>) -> Result<Count, StoreError> {
         Ok(self.rows.count(query, group_by))
     }
+}
+
+impl Shard {
+    /// Drops what is kept of runs that are durably gone.
+    fn forget(&mut self, deleted: &[RunKey]) {
+        for run in deleted {
+            let Some(kept) = self.executions.get_mut(&run.execution) else {
+                continue;
+            };
+            kept.entries.retain(|entry| entry.run_id != run.run_id);
+            kept.events.remove(&run.run_id);
+            if kept.entries.is_empty() {
+                self.executions.remove(&run.execution);
+            }
+        }
+    }
+}
+
+/// The runs that a batch deletes.
+fn deletions(batch: &Batch) -> Vec<RunKey> {
+    let deleted = batch
+        .entries
+        .iter()
+        .filter(|entry| matches!(entry.record, Record::Deleted));
+    deleted
+        .map(|entry| RunKey {
+            execution: entry.key.clone(),
+            run_id: entry.run_id.clone(),
+        })
+        .collect()
 }
 
 /// What a batch changes of rows.

@@ -58,6 +58,10 @@ impl Acknowledged {
                 named(&body.namespace, body.workflow_execution.as_ref()),
                 Promise::Canceled,
             ),
+            (Rpc::Reset(body), Answer::Reset(answer)) => (
+                named(&body.namespace, body.workflow_execution.as_ref()),
+                Promise::Started(RunId::new(answer.run_id.as_str())),
+            ),
             (Rpc::Terminate(body), Answer::Terminate(_)) => (
                 named(&body.namespace, body.workflow_execution.as_ref()),
                 Promise::Terminated,

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use prost::Message as _;
 use steadfast_core::{
     Batch, Entry, Execution, ExecutionKey, Record, RunId, RunKey, ShardId, Timestamp,
-    workflow_task::WorkflowTask,
+    reset::Forked, workflow_task::WorkflowTask,
 };
 use steadfast_proto::temporal::api::{
     enums::v1::WorkflowExecutionStatus as Status,
@@ -67,6 +67,10 @@ pub struct RunFacts {
     pub activities: BTreeMap<i64, ActivityFacts>,
     /// The ids of starts that were answered with this run.
     pub requests: BTreeSet<String>,
+    /// Where it comes from, if a reset made it.
+    pub forked: Option<Forked>,
+    /// Whether it is there for nobody any more.
+    pub deleted: bool,
 }
 
 /// One update.
@@ -105,6 +109,8 @@ impl Default for RunFacts {
             completed_tasks: BTreeSet::new(),
             activities: BTreeMap::new(),
             requests: BTreeSet::new(),
+            forked: None,
+            deleted: false,
         }
     }
 }
@@ -139,6 +145,8 @@ impl RunFacts {
             Record::AttachedRequest(id) => {
                 self.requests.insert(id.to_string());
             }
+            Record::Doomed => self.deleted = true,
+            Record::Forked(forked) => self.forked = Some((**forked).clone()),
             Record::SignalRequest(id) => {
                 self.signals.entry(id.to_string()).or_insert(None);
             }
@@ -168,7 +176,12 @@ impl RunFacts {
             | Record::Nexus(..)
             | Record::Endpoint(..)
             | Record::Scheduled(_)
+            | Record::ResetTo(_)
+            | Record::Expires(_)
+            | Record::Deleted
             | Record::Schedule(_)
+            | Record::ActivityControl(..)
+            | Record::Batch(_)
             | Record::Deployment(_)
             | Record::Initially(_) => {}
         }
@@ -306,8 +319,10 @@ impl Facts {
                     }
                     Err(_) => tell(self, &run, batch.high, Fact::Record(&entry.record)),
                 }
-            } else if let Record::Schedule(_) | Record::Row(_) | Record::Deployment(_) =
-                &entry.record
+            } else if let Record::Schedule(_)
+            | Record::Batch(_)
+            | Record::Row(_)
+            | Record::Deployment(_) = &entry.record
             {
                 // It is of no run, or says nothing new of one.
                 tell(self, &run, batch.high, Fact::Record(&entry.record));

@@ -12,6 +12,7 @@ mod history_grammar;
 mod one_open_run;
 mod queries;
 mod replay_equivalence;
+mod resets;
 mod retries;
 mod saga;
 mod schedules;
@@ -44,6 +45,7 @@ use self::{
     one_open_run::OneOpenRun,
     queries::Queries,
     replay_equivalence::{ReplayEquivalence, TaskDone},
+    resets::Resets,
     retries::Retries,
     saga::Saga,
     schedules::Schedules,
@@ -71,6 +73,7 @@ pub struct Checkers {
     queries: Queries,
     visibility: Visibility,
     updates: Updates,
+    resets: Resets,
     saga: Saga,
     conservation: Conservation,
     convergence: Convergence,
@@ -142,6 +145,7 @@ impl Checkers {
             queries: Queries::default(),
             visibility: Visibility::default(),
             updates: Updates::new(shard_count),
+            resets: Resets::default(),
             saga: Saga::new(rules),
             conservation: Conservation::default(),
             convergence: Convergence::default(),
@@ -239,6 +243,7 @@ impl Checkers {
             .schedules
             .listed(at, &ending.namespace, &schedules);
         self.updates.finish(at, &self.facts);
+        self.resets.finish(at, &self.facts);
         self.replay_equivalence.finish(at, &self.facts);
         self.folded.schedules.finish(at);
         self.saga.finish(at, &self.facts, ledger);
@@ -253,7 +258,7 @@ impl Checkers {
         &self.facts
     }
 
-    fn tallies(&self) -> [&Tally; 16] {
+    fn tallies(&self) -> [&Tally; 17] {
         [
             &self.folded.grammar.tally,
             &self.replay_equivalence.tally,
@@ -268,13 +273,14 @@ impl Checkers {
             &self.queries.tally,
             &self.visibility.tally,
             &self.updates.tally,
+            &self.resets.tally,
             &self.saga.tally,
             &self.conservation.tally,
             &self.convergence.tally,
         ]
     }
 
-    fn tallies_mut(&mut self) -> [&mut Tally; 14] {
+    fn tallies_mut(&mut self) -> [&mut Tally; 15] {
         [
             &mut self.folded.grammar.tally,
             &mut self.replay_equivalence.tally,
@@ -287,6 +293,7 @@ impl Checkers {
             &mut self.folded.schedules.tally,
             &mut self.stale_tokens.tally,
             &mut self.queries.tally,
+            &mut self.resets.tally,
             &mut self.saga.tally,
             &mut self.conservation.tally,
             &mut self.convergence.tally,

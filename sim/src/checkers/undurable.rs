@@ -41,6 +41,7 @@ impl Undurable {
         let Ok(reply) = reply else { return };
         let supported = match reply {
             Reply::Started(started) => facts.run_by_id(&started.run_id),
+            Reply::Reset(run_id) => facts.run_by_id(run_id),
             Reply::WorkflowTask(task) => task_is_started(facts, task),
             Reply::WorkflowTaskCompleted { next, reset_to, .. } => {
                 let next = next
@@ -69,7 +70,9 @@ impl Undurable {
             | Reply::Deployment(..)
             | Reply::ActivityOutcome(..)
             | Reply::DescribeActivity(_)
-            | Reply::Schedule(_) => return,
+            | Reply::Schedule(_)
+            | Reply::ActivityOptions(_)
+            | Reply::Batch(_) => return,
         };
         self.tally.check(at, supported.is_ok(), || {
             format!(

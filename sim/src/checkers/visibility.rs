@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use prost::Message as _;
 use steadfast_core::{ExecutionKey, RunKey, Timestamp, visibility::Listed};
 use steadfast_proto::temporal::api::{
-    common::v1::Payload, enums::v1::WorkflowExecutionStatus as Status,
+    common::v1::Payload,
+    enums::v1::{WorkflowExecutionStatus as Status, WorkflowTaskFailedCause},
     history::v1::history_event::Attributes,
 };
 
@@ -140,7 +141,7 @@ fn difference(known: &RunFacts, listed: &Listed) -> Option<String> {
     let typed = start.workflow_type.clone().unwrap_or_default().name;
     [
         ("workflow type", typed != row.workflow_type),
-        ("start time", time(0) != row.start_time),
+        ("start time", time(begun(known)) != row.start_time),
         (
             "status or close time",
             expected_closing != closing.map(|it| (it.status, it.time)),
@@ -161,6 +162,18 @@ fn difference(known: &RunFacts, listed: &Listed) -> Option<String> {
 }
 
 type Notes = BTreeMap<String, Payload>;
+
+/// The place of the event since which a run counts: its first, or the last reset that its history shows.
+fn begun(known: &RunFacts) -> usize {
+    let reset = known.events.iter().rposition(|event| {
+        matches!(
+            &event.attributes,
+            Some(Attributes::WorkflowTaskFailedEventAttributes(failed))
+                if failed.cause() == WorkflowTaskFailedCause::ResetWorkflow
+        )
+    });
+    reset.unwrap_or(0)
+}
 
 /// Search attributes and memo as the history leaves them.
 fn notes(known: &RunFacts) -> (Notes, Notes) {

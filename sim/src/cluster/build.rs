@@ -422,7 +422,8 @@ impl Workload {
                 | OperationKind::UpdateWithStart { target, .. }
                 | OperationKind::Query { target, .. }
                 | OperationKind::Cancel { target, .. }
-                | OperationKind::Terminate { target, .. } => target,
+                | OperationKind::Terminate { target, .. }
+                | OperationKind::Reset { target, .. } => target,
                 OperationKind::Schedule { schedule, step } => {
                     let entry = step
                         .plan()

@@ -20,7 +20,8 @@ use steadfast_proto::temporal::api::{
     update::v1::{Input, Meta, Request as UpdateBody, UpdateRef, WaitPolicy},
     workflowservice::v1::{
         DescribeScheduleRequest, ExecuteMultiOperationRequest, GetWorkflowExecutionHistoryRequest,
-        ListWorkflowExecutionsRequest, PollWorkflowExecutionUpdateRequest, QueryWorkflowRequest,
+        GetWorkflowExecutionHistoryResponse, ListWorkflowExecutionsRequest,
+        PollWorkflowExecutionUpdateRequest, QueryWorkflowRequest,
         RequestCancelWorkflowExecutionRequest, SignalWithStartWorkflowExecutionRequest,
         SignalWorkflowExecutionRequest, StartWorkflowExecutionRequest,
         TerminateWorkflowExecutionRequest, UpdateWorkflowExecutionRequest,
@@ -34,6 +35,7 @@ use super::{
     activity::encode,
     caller::Caller,
     observe::{Observation, Watch},
+    resets,
     schedules::{self, Asking},
     topology::Topology,
     weather::{CLIENT_LIST, Weather},
@@ -319,6 +321,7 @@ impl ClientNode {
                     ..TerminateWorkflowExecutionRequest::default()
                 })
             }
+            (OperationKind::Reset { .. }, _) => resets::look(namespace, workflow_execution),
             (OperationKind::Schedule { schedule, step }, entry) => {
                 let start = entry.as_ref().map(|entry| {
                     let action = Job {
@@ -390,6 +393,10 @@ impl ClientNode {
         answer: &Result<Answer, Rejection>,
     ) {
         match answer {
+            Ok(Answer::History(page)) => self.reset(ctx, place, page),
+            Ok(Answer::Reset(answer)) => {
+                self.await_close(ctx, Wait::new(place, answer.run_id.clone()));
+            }
             Ok(Answer::Start(answer)) => self.was_started(ctx, place, answer.run_id.clone()),
             Ok(Answer::SignalWithStart(answer)) => {
                 self.was_started(ctx, place, answer.run_id.clone());
@@ -430,6 +437,24 @@ impl ClientNode {
             }
             Ok(_) => self.finish(place),
             Err(rejection) => self.refused(ctx, place, rejection),
+        }
+    }
+
+    /// The history of a workflow that is to be reset is known. One that has done nothing yet may have later.
+    fn reset(
+        &mut self,
+        ctx: &mut Ctx<'_, Wire>,
+        place: usize,
+        page: &GetWorkflowExecutionHistoryResponse,
+    ) {
+        let jobs = Rc::clone(&self.config.jobs);
+        let job = &jobs[place];
+        let to = self.config.topology.borrow().engine_of(&job.workflow_id);
+        let request_id = format!("{}-{}", self.config.name, job.number);
+        let namespace = self.config.topology.borrow().namespace.clone();
+        match resets::request(job, namespace, request_id, page) {
+            Some(rpc) => self.caller.call(ctx, to, rpc, About::Job(place)),
+            None => self.refused(ctx, place, &Rejection::NotReady("no task yet".to_owned())),
         }
     }
 

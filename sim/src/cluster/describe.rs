@@ -5,6 +5,7 @@ use std::fmt::{self, Write};
 use prost::Message as _;
 use steadfast_core::{
     Batch, Record,
+    batch::BatchRecord,
     message::{Address, Envelope, Message, TaskRef},
     schedule::ScheduleRecord,
 };
@@ -239,8 +240,26 @@ pub(super) fn batch(batch: &Batch, out: &mut String) {
             Record::Nexus(id, _) => out.push_str(&format!("nexus({id})")),
             Record::Scheduled(by) => out.push_str(&format!("scheduled({})", by.number)),
             Record::Schedule(change) => schedule(change, out),
+            Record::Forked(forked) => out.push_str(&format!("forked(at {})", forked.at)),
+            Record::ResetTo(_) => out.push_str("reset"),
+            Record::Expires(at) => out.push_str(&format!("kept-until({at})")),
+            Record::Doomed => out.push_str("doomed"),
+            Record::Deleted => out.push_str("deleted"),
+            Record::Batch(change) => batch_job(change, out),
+            Record::ActivityControl(id, _) => out.push_str(&format!("controlled({id})")),
         }
     }
+}
+
+/// Writes what changes of a batch job.
+fn batch_job(change: &BatchRecord, out: &mut String) {
+    out.push_str(&match change {
+        BatchRecord::Started(spec, _) => format!("started({})", spec.targets.len()),
+        BatchRecord::OutboxPut(number, _) => format!("outbox({number})"),
+        BatchRecord::Answered(number, well) => format!("answered({number} {well})"),
+        BatchRecord::Closed(_) => "closed".to_owned(),
+        BatchRecord::Removed => "removed".to_owned(),
+    });
 }
 
 /// Writes what changes of a schedule.

@@ -18,6 +18,7 @@ mod describe;
 pub mod engine;
 pub mod ledger;
 pub mod observe;
+mod resets;
 mod schedules;
 pub mod service;
 pub mod service_node;

@@ -83,6 +83,8 @@ rpcs! {
     Cancel(RequestCancelWorkflowExecutionRequest) -> RequestCancelWorkflowExecutionResponse;
     /// End a run.
     Terminate(TerminateWorkflowExecutionRequest) -> TerminateWorkflowExecutionResponse;
+    /// Go on from an earlier point of a run's history.
+    Reset(ResetWorkflowExecutionRequest) -> ResetWorkflowExecutionResponse;
     /// Have a run's code do something.
     Update(UpdateWorkflowExecutionRequest) -> UpdateWorkflowExecutionResponse;
     /// Ask how far an update is.

@@ -86,6 +86,7 @@ impl Job {
                 OperationKind::Query { .. } => "query of",
                 OperationKind::Cancel { .. } => "cancel of",
                 OperationKind::Terminate { .. } => "terminate of",
+                OperationKind::Reset { .. } => "reset of",
                 OperationKind::Deploy { .. } => "deploy for",
                 OperationKind::Schedule { step, .. } => step.name(),
             },

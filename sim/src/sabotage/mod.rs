@@ -89,6 +89,8 @@ bugs! {
     CloseNotListed = "close-not-listed", "order_fulfillment", "visibility";
     /// An update that was accepted is forgotten with the memory of its execution, and taken once more.
     UpdateForgotten = "update-forgotten", "shopping_cart", "updates";
+    /// A reset leaves behind the signals that came after its point.
+    ResetForgetsSignals = "reset-forgets-signals", "second_thoughts", "resets";
     /// A schedule's start that had no answer is sent again as if it were another.
     ScheduleStartsAnew = "schedule-starts-anew", "standing_order", "schedules";
 }

@@ -70,6 +70,7 @@ impl Saboteur {
             Some(Bug::StaleTokenAccepted) => Some(freshened(shard, event)),
             Some(Bug::SignalLostOnTaskFailure) => self.keep_signal(shard, event),
             Some(Bug::StickyWithoutFallback) => Some(patient(event)),
+            Some(Bug::ResetForgetsSignals) => Some(without_signals(event)),
             _ => Some(event),
         }
     }
@@ -266,6 +267,14 @@ fn patient(mut event: InputEvent) -> InputEvent {
         && let Some(sticky) = &mut complete.sticky
     {
         sticky.schedule_to_start = Duration::ZERO;
+    }
+    event
+}
+
+/// A reset leaves signals behind.
+fn without_signals(mut event: InputEvent) -> InputEvent {
+    if let InputEvent::Request(_, Request::Reset(reset)) = &mut event {
+        reset.without.signals = true;
     }
     event
 }

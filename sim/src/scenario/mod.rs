@@ -304,6 +304,13 @@ pub enum OperationKind {
         /// Why.
         reason: String,
     },
+    /// Goes on from an earlier point of a workflow's history, in a new run.
+    Reset {
+        /// Whose.
+        target: Target,
+        /// From where.
+        to: ResetTo,
+    },
     /// Replaces the build that workers run, one worker after another.
     Deploy {
         /// The registered build.
@@ -334,10 +341,23 @@ impl fmt::Display for OperationKind {
             Self::Query { target, query, .. } => write!(f, "query {query} of {}", target.id),
             Self::Cancel { target, .. } => write!(f, "cancel {}", target.id),
             Self::Terminate { target, .. } => write!(f, "terminate {}", target.id),
+            Self::Reset { target, .. } => write!(f, "reset {}", target.id),
             Self::Deploy { build, .. } => write!(f, "deploy {build}"),
             Self::Schedule { schedule, step } => write!(f, "{} {schedule}", step.name()),
         }
     }
+}
+
+/// Which completed workflow task of its history a workflow is reset to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ResetTo {
+    /// The first.
+    First,
+    /// The last.
+    Last,
+    /// Any of them, another one for each time.
+    #[default]
+    Any,
 }
 
 /// What the call that asks for an update waits for.

@@ -11,9 +11,9 @@ use super::mistake::{Log, Mistakes, did_you_mean};
 use super::read::{Item, Table};
 use super::text::unix_millis;
 use super::{
-    Condition, Expectation, IdConflict, IdReuse, Moment, Operation, OperationKind, RetryPolicy,
-    Scenario, ServiceConfig, Since, Span, StoreKind, Target, Timeouts, UpdateWait, WorkflowStart,
-    World, faults, schedule,
+    Condition, Expectation, IdConflict, IdReuse, Moment, Operation, OperationKind, ResetTo,
+    RetryPolicy, Scenario, ServiceConfig, Since, Span, StoreKind, Target, Timeouts, UpdateWait,
+    WorkflowStart, World, faults, schedule,
 };
 use crate::kernel::Rate;
 use crate::suite::{DEFAULT_BUILD, ServiceFn, Suite};
@@ -453,7 +453,7 @@ impl Parser<'_, '_> {
         span: Range<usize>,
         known: &[Known],
     ) -> Option<OperationKind> {
-        const KINDS: [&str; 8] = [
+        const KINDS: [&str; 9] = [
             "signal",
             "signal-with-start",
             "update",
@@ -461,6 +461,7 @@ impl Parser<'_, '_> {
             "query",
             "cancel",
             "terminate",
+            "reset",
             "deploy",
         ];
         if kind == "deploy" {
@@ -552,6 +553,13 @@ impl Parser<'_, '_> {
                 OperationKind::Cancel {
                     target: target?,
                     reason,
+                }
+            }
+            "reset" => {
+                let to = table.word(log, "to", &RESET_TO).unwrap_or_default();
+                OperationKind::Reset {
+                    target: target?,
+                    to,
                 }
             }
             _ => {
@@ -746,6 +754,12 @@ const REUSE: [(&str, IdReuse); 3] = [
 const WAIT: [(&str, UpdateWait); 2] = [
     ("accepted", UpdateWait::Accepted),
     ("completed", UpdateWait::Completed),
+];
+
+const RESET_TO: [(&str, ResetTo); 3] = [
+    ("first", ResetTo::First),
+    ("last", ResetTo::Last),
+    ("any", ResetTo::Any),
 ];
 
 const CONFLICT: [(&str, IdConflict); 3] = [

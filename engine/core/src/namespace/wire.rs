@@ -241,6 +241,7 @@ fn capabilities() -> Capabilities {
     Capabilities {
         eager_workflow_start: true,
         worker_heartbeats: true,
+        workflow_pause: true,
         standalone_activities: true,
         standalone_activity_start_delay: true,
         worker_poll_complete_on_shutdown: true,

@@ -186,6 +186,18 @@ impl NexusAsk {
     }
 }
 
+impl NexusState {
+    /// The same for a run that takes the operation over: what a handler was asked it is asked again.
+    pub(crate) fn asked_again(&self, now: Timestamp) -> Self {
+        let again = |call: &Option<NexusCall>| call.as_ref().map(|_| NexusCall::new(now));
+        Self {
+            start: again(&self.start),
+            cancel: again(&self.cancel),
+            ..self.clone()
+        }
+    }
+}
+
 impl NexusCall {
     fn new(due: Timestamp) -> Self {
         Self {

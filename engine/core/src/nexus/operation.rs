@@ -366,6 +366,15 @@ impl Tx<'_> {
         self.wants_task = true;
     }
 
+    /// Nobody knows any more whom to ask for the operation.
+    pub(crate) fn fail_nexus(&mut self, scheduled: EventId, why: Failure) {
+        self.end_nexus(
+            scheduled,
+            NexusEnd::Failed(Box::new(Proto(why))),
+            Vec::new(),
+        );
+    }
+
     /// What a handler did has ended, and it calls back. It may do so before it has said that it has begun.
     // temporal: components/nexusoperations/completion.go, a started event is made up.
     pub(crate) fn nexus_closed(&mut self, closed: &NexusClosed) {

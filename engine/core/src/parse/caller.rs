@@ -3,7 +3,8 @@
 use steadfast_proto::temporal::api::{
     enums::v1::{HistoryEventFilterType, QueryRejectCondition},
     workflowservice::v1::{
-        DescribeWorkflowExecutionRequest, GetWorkflowExecutionHistoryRequest, QueryWorkflowRequest,
+        DeleteWorkflowExecutionRequest, DescribeWorkflowExecutionRequest,
+        GetWorkflowExecutionHistoryRequest, QueryWorkflowRequest,
         RequestCancelWorkflowExecutionRequest, ResetStickyTaskQueueRequest,
         SignalWorkflowExecutionRequest, TerminateWorkflowExecutionRequest,
     },
@@ -96,6 +97,17 @@ pub fn describe(request: &DescribeWorkflowExecutionRequest) -> Result<Request, R
     Ok(Request::Describe(target(
         &request.namespace,
         request.execution.as_ref(),
+    )?))
+}
+
+/// A request to forget a run.
+///
+/// # Errors
+/// With Temporal's words for what is wrong.
+pub fn delete(request: &DeleteWorkflowExecutionRequest) -> Result<Request, Rejection> {
+    Ok(Request::Delete(target(
+        &request.namespace,
+        request.workflow_execution.as_ref(),
     )?))
 }
 

@@ -4,11 +4,14 @@
 //! [`crate::request::CommandError`] (commands of a workflow task) with Temporal's own words.
 // temporal: service/frontend/workflow_handler.go, the validate* and prepare* functions.
 
+mod batch;
 mod caller;
 mod command;
+mod control;
 mod deployment;
 mod endpoint;
 mod policy;
+mod reset;
 mod schedule;
 mod standalone;
 mod start;
@@ -20,12 +23,21 @@ use std::time::Duration;
 use prost::Message;
 use steadfast_proto::temporal::api::common::v1::WorkflowExecution;
 
-pub use caller::{cancel, describe, history, query, reset_stickiness, signal, terminate};
+pub use batch::{
+    batch_entry, batch_filter, batch_page_token, describe_batch, give_targets, start_batch,
+    stop_batch,
+};
+pub use caller::{cancel, delete, describe, history, query, reset_stickiness, signal, terminate};
+pub use control::{
+    pause_activity, pause_workflow, reset_activity, unpause_activity, unpause_workflow,
+    update_activity_options,
+};
 pub use deployment::{
     describe_deployment, set_current_version, set_ramping_version, version_polled,
 };
 pub use endpoint::{create_endpoint, delete_endpoint, endpoint_id, update_endpoint};
 pub use policy::{retry_policy, retry_policy_to_proto};
+pub use reset::reset;
 pub(crate) use schedule::scheduled_start;
 pub use schedule::{
     create_schedule, delete_schedule, describe_schedule, matching_times, patch_schedule,

@@ -70,6 +70,11 @@ pub fn admit(request: &mut Request, types: &SearchAttributeTypes) -> Result<(), 
         | Request::PollUpdate(_)
         | Request::NexusAnswer(_)
         | Request::Standalone(_)
+        | Request::Reset(_)
+        | Request::Delete(_)
+        | Request::Batch(_)
+        | Request::ControlActivities(_)
+        | Request::Pause(_)
         | Request::Endpoint(_) => Ok(()),
     }
 }
@@ -121,6 +126,11 @@ pub fn carries_attributes(request: &Request) -> bool {
         | Request::PollUpdate(_)
         | Request::NexusAnswer(_)
         | Request::Standalone(_)
+        | Request::Reset(_)
+        | Request::Delete(_)
+        | Request::Batch(_)
+        | Request::ControlActivities(_)
+        | Request::Pause(_)
         | Request::Endpoint(_) => false,
     }
 }

@@ -146,7 +146,7 @@ impl VisibilityRow {
         Self {
             workflow_type: start.workflow_type.clone().unwrap_or_default().name,
             task_queue: start.task_queue.clone().unwrap_or_default().name,
-            start_time: history.start_time,
+            start_time: history.begun_at(),
             execution_time: history.execution_time(),
             parent: parent.map(|it| relative(&start.parent_workflow_namespace_id, it)),
             root: root.filter(|_| parent.is_some()).map(|it| relative("", it)),

@@ -3,7 +3,9 @@
 //! Every step also checks both folds: the live execution is the fold of the records, and its history part the fold
 //! of the events.
 
+mod batches;
 mod deployments;
+mod operators;
 mod schedules;
 mod script;
 mod tables;

@@ -5,6 +5,11 @@
 //!         [override=HOW:BUILD]
 //!         [delay=5s] [cron=EXPR_WITH_UNDERSCORES] [retry=1s*3]
 //! signal W NAME [request=ID]      signal-with-start W NAME        cancel W        terminate W
+//! batch start J cancel|terminate|delete|signal|reset-first|reset-last W … [rate=0.5]    batch describe|stop J
+//! operator pause|unpause|reset|options W A [attempts] [keep-paused] [original] [stc=…] [queue=…]     (A: an activity)
+//! operator pause-workflow|unpause-workflow W [request=ID]
+//! delete W [run=N]                 retention 1d        (closed runs are kept for so long from now on)
+//! reset W F [run=N] [request=ID] [reapply=none|signals] [signal=NAME]     (N: the run as the histories are numbered)
 //! poll [QUEUE] [build=BUILD] [worker=NAME]      poll-activity [QUEUE] [build=BUILD]      query W         await-history W
 //! complete [sticky=QUEUE] [new] [force] [page=N] [more] COMMAND; …    fail-task       answer-query
 //! update W ID [wait=accepted|admitted] [first=RUN]     poll-update W ID [wait=accepted|now]     wait-ended W
@@ -42,13 +47,15 @@ use steadfast_proto::temporal::api::{
     },
     enums::v1::{
         ActivityIdConflictPolicy, ActivityIdReusePolicy, ParentClosePolicy, QueryResultType,
-        TaskQueueKind, WorkflowIdConflictPolicy, WorkflowIdReusePolicy, WorkflowTaskFailedCause,
+        ResetReapplyType, TaskQueueKind, WorkflowIdConflictPolicy, WorkflowIdReusePolicy,
+        WorkflowTaskFailedCause,
     },
     failure::v1::Failure,
     history::v1::{HistoryEvent, history_event},
     nexus::v1::request,
     query::v1::{WorkflowQuery, WorkflowQueryResult},
     taskqueue::v1::{StickyExecutionAttributes, TaskQueue},
+    workflow::v1::{PostResetOperation, post_reset_operation},
     workflowservice::v1 as service,
 };
 
@@ -223,6 +230,26 @@ impl Script {
                     ..Default::default()
                 },
             )),
+            "operator" => {
+                let request = crate::operators::request(&words);
+                self.request(request);
+            }
+            "batch" => {
+                let request = crate::batches::request(&words);
+                self.request(request);
+            }
+            "reset" => self.reset(&words),
+            "delete" => {
+                let request = service::DeleteWorkflowExecutionRequest {
+                    namespace: "default".into(),
+                    workflow_execution: self.run(&words),
+                };
+                self.request(parse::delete(&request));
+            }
+            "retention" => {
+                let kept = [("default".into(), duration(words.at(0)))];
+                self.world.step(InputEvent::Retention(kept.into()));
+            }
             "query" => self.request(parse::query(service::QueryWorkflowRequest {
                 namespace: "default".into(),
                 execution: execution(words.at(0)),
@@ -312,6 +339,47 @@ impl Script {
     pub(crate) fn refused(&mut self, rejection: &steadfast_core::Rejection) {
         let line = show_rejection(rejection);
         writeln!(self.out, "  {line}").expect("a string");
+    }
+
+    /// The workflow that is named first, and `run=N` of it.
+    fn run(&self, words: &Words<'_>) -> Option<WorkflowExecution> {
+        let mut execution = execution(words.at(0));
+        if let (Some(number), Some(execution)) = (words.options.get("run"), &mut execution) {
+            let number: usize = number.parse().expect("a number");
+            execution.run_id = self.world.runs()[number - 1].1.to_string();
+        }
+        execution
+    }
+
+    fn reset(&mut self, words: &Words<'_>) {
+        let execution = self.run(words);
+        let signals = words.options.get("signal").map(|name| PostResetOperation {
+            variant: Some(post_reset_operation::Variant::SignalWorkflow(
+                post_reset_operation::SignalWorkflow {
+                    signal_name: (*name).to_owned(),
+                    ..Default::default()
+                },
+            )),
+        });
+        let reapply = match words.options.get("reapply") {
+            Some(&"none") => ResetReapplyType::None,
+            Some(&"signals") => ResetReapplyType::Signal,
+            Some(other) => panic!("no such events: {other}"),
+            None => ResetReapplyType::Unspecified,
+        };
+        #[expect(deprecated, reason = "deprecated for users, not for SDKs")]
+        let request = service::ResetWorkflowExecutionRequest {
+            namespace: "default".into(),
+            workflow_execution: execution,
+            reason: "a mistake".into(),
+            workflow_task_finish_event_id: words.at(1).parse().expect("a number"),
+            request_id: words.options.get("request").copied().unwrap_or("").into(),
+            reset_reapply_type: reapply.into(),
+            post_reset_operations: signals.into_iter().collect(),
+            ..Default::default()
+        };
+        let fresh = format!("reset-{}", self.world.runs().len());
+        self.request(parse::reset(request, RequestId::new(fresh)));
     }
 
     fn signal_with_start(&mut self, words: &Words<'_>) {
@@ -721,6 +789,11 @@ impl Script {
                     None => line,
                 }
             }
+            Reply::Batch(reply) => crate::batches::describe(&reply),
+            Reply::Reset(run_id) => {
+                let number = self.world.runs().iter().position(|(_, run)| *run == run_id);
+                format!("reset to run {}", number.map_or(0, |place| place + 1))
+            }
             Reply::Done => "ok".to_owned(),
             Reply::NoTask => "no task".to_owned(),
             Reply::WorkflowTask(task) => {
@@ -817,9 +890,16 @@ impl Script {
                 line
             }
             Reply::Update(update) => self.show_update(&update),
-            Reply::Heartbeat { cancel_requested } => {
-                format!("cancel requested: {cancel_requested}")
+            Reply::Heartbeat {
+                cancel_requested,
+                paused,
+                reset,
+            } => {
+                let paused = if paused { ", paused" } else { "" };
+                let reset = if reset { ", reset" } else { "" };
+                format!("cancel requested: {cancel_requested}{paused}{reset}")
             }
+            Reply::ActivityOptions(options) => crate::operators::describe(&options),
             Reply::Query(answer) => {
                 let said = answer
                     .and_then(|a| a.payloads.first().cloned())

@@ -115,6 +115,11 @@ impl World {
                 Effect::Reply(to, reply) => self.answers.push((to, reply)),
                 Effect::Send(envelope) if !self.deaf => self.deliver(*envelope),
                 Effect::Send(_) => {}
+                Effect::Read(run, range) => {
+                    let all = self.encoded(&run.execution, &run.run_id);
+                    assert_eq!(all.len() as i64, range.last.0, "a reset reads whole runs");
+                    self.step(InputEvent::Read(run, all));
+                }
                 Effect::Load(key) => {
                     let execution = self.fold().remove(&key).map(Box::new);
                     self.step(InputEvent::Loaded(key, execution));
@@ -180,6 +185,9 @@ impl World {
                 }
             }
         }
+        if run.doomed {
+            return assert_eq!(row, None, "a doomed run has no row");
+        }
         let mut row = row.expect("every run has a row");
         if run.is_open() {
             row.search_attributes.remove("BuildIds");
@@ -189,13 +197,17 @@ impl World {
     }
 
     pub(crate) fn history(&self, key: &ExecutionKey, run_id: &RunId) -> Vec<HistoryEvent> {
+        self.encoded(key, run_id).iter().map(decode).collect()
+    }
+
+    fn encoded(&self, key: &ExecutionKey, run_id: &RunId) -> Vec<Bytes> {
         let events = self
             .log
             .iter()
             .filter(|e| e.key == *key && e.run_id == *run_id);
         events
             .filter_map(|entry| match &entry.record {
-                Record::Event(bytes) => Some(decode(bytes)),
+                Record::Event(bytes) => Some(bytes.clone()),
                 Record::Created(_)
                 | Record::WorkflowTask(_)
                 | Record::Sticky(_)
@@ -215,7 +227,14 @@ impl World {
                 | Record::Schedule(_)
                 | Record::Scheduled(_)
                 | Record::Deployment(_)
-                | Record::Initially(_) => None,
+                | Record::Initially(_)
+                | Record::Forked(_)
+                | Record::ResetTo(_)
+                | Record::Expires(_)
+                | Record::Doomed
+                | Record::Deleted
+                | Record::ActivityControl(..)
+                | Record::Batch(_) => None,
             })
             .collect()
     }

@@ -9,6 +9,7 @@ use std::sync::{
 use bytes::Bytes;
 use steadfast_core::{
     ExecutionKey, MatchingInput, Registry, Rejection, Reply, ReplyTo, Request, Timestamp,
+    batch::ListBatches,
     effect::Exhausted,
     namespace::SYSTEM_NAMESPACE,
     nexus::Endpoints,
@@ -28,6 +29,8 @@ pub(crate) enum Ask {
     Shard(Request),
     /// The schedules of a shard, by its number.
     Schedules(u32, ListSchedules),
+    /// The batch jobs of a shard, by its number.
+    Batches(u32, ListBatches),
     /// Matching.
     Matching(MatchingInput),
     /// The clock that tests skip.

@@ -10,7 +10,7 @@ use std::{
 };
 
 use steadfast_core::{
-    Clock, Effect, ExecutionKey, InputEvent, Matching, MatchingInput, Monotonic, Rejection, Reply,
+    Clock, Effect, InputEvent, Matching, MatchingInput, Monotonic, Namespace, Rejection, Reply,
     ReplyTo, Shard, ShardId,
     message::{Address, Envelope},
 };
@@ -21,7 +21,7 @@ use super::{
     callers::{Callers, Place},
     handle::{Answer, Ask, ClockAsk, Engine, Look, Outcome, Post},
     pages,
-    shards::Held,
+    shards::{Fetch, Held},
     time::{Chance, Clocks},
 };
 use crate::{
@@ -71,8 +71,10 @@ pub(super) struct Host {
     pub(super) clocks: Clocks,
     pub(super) chance: Chance,
     pub(super) held: VecDeque<Held>,
-    pub(super) loads: VecDeque<(ShardId, ExecutionKey)>,
+    pub(super) fetches: VecDeque<(ShardId, Fetch)>,
     pub(super) recoveries: BTreeMap<ShardId, Monotonic>,
+    /// How long closed runs are kept; nothing where tests skip time, which would skip to the end of all retention.
+    pub(super) retention: BTreeMap<Namespace, Duration>,
     /// Scratch: tickets that ended.
     pub(super) ended: Vec<Commit>,
     /// Messages between machines that have arrived.
@@ -104,8 +106,9 @@ pub(crate) fn spawn(
         clocks: Clocks::new(config.time),
         chance,
         held: VecDeque::new(),
-        loads: VecDeque::new(),
+        fetches: VecDeque::new(),
         recoveries: BTreeMap::new(),
+        retention: BTreeMap::new(),
         ended: Vec::new(),
         messages: VecDeque::new(),
         draining: false,
@@ -247,6 +250,11 @@ impl Host {
                 self.callers.wait(to, Place::Shard(shard), answer);
                 self.step(shard, InputEvent::ListSchedules(to, list));
             }
+            Ask::Batches(number, list) => {
+                let shard = ShardId(number);
+                self.callers.wait(to, Place::Shard(shard), answer);
+                self.step(shard, InputEvent::ListBatches(to, list));
+            }
             Ask::Matching(input) => {
                 self.callers.wait(to, Place::Matching, answer);
                 if self.draining && matches!(input, MatchingInput::Poll { .. }) {
@@ -342,8 +350,8 @@ impl Host {
     /// Goes on until nothing can: arrived messages, loads, durable batches.
     fn settle(&mut self) {
         loop {
-            if let Some((shard, key)) = self.loads.pop_front() {
-                self.load(shard, key);
+            if let Some((shard, what)) = self.fetches.pop_front() {
+                self.fetch(shard, what);
             } else if let Some(envelope) = self.messages.pop_front() {
                 self.deliver(envelope);
             } else if !self.carry_out() {
@@ -395,7 +403,7 @@ impl Host {
             match effect {
                 Effect::Reply(to, reply) => self.reply(to, reply),
                 Effect::Send(envelope) => self.messages.push_back(*envelope),
-                Effect::Load(_) => unreachable!("loads are not held back"),
+                Effect::Load(_) | Effect::Read(..) => unreachable!("reads are not held back"),
             }
         }
     }
@@ -403,6 +411,7 @@ impl Host {
     fn reply(&mut self, to: ReplyTo, reply: Result<Reply, Rejection>) {
         if let Ok(Reply::Namespaces(registry)) = &reply {
             self.engine.registry_is(registry.clone());
+            self.retention_is(registry);
         }
         if let Ok(Reply::Endpoints(endpoints, _)) = &reply {
             self.engine.endpoints_are(endpoints.clone());

@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use steadfast_core::{
-    Effect, Effects, Execution, ExecutionKey, Input, InputEvent, Monotonic, Rejection, Shard,
-    ShardId, Timestamp,
+    Effect, Effects, Execution, ExecutionKey, Input, InputEvent, Monotonic, Registry, Rejection,
+    RunKey, Shard, ShardId, Timestamp, effect::EventRange,
 };
 use steadfast_store::{CommitError, StoreError, Ticket};
 
@@ -12,6 +12,13 @@ use super::{callers::Place, host::Host};
 
 /// How long after a failed commit a shard is recovered: a disk that is full now is full in the next moment.
 const RECOVERY_PAUSE: Duration = Duration::from_millis(500);
+
+/// What a shard wants to know of the store.
+#[derive(Debug)]
+pub(super) enum Fetch {
+    Execution(ExecutionKey),
+    Events(RunKey, EventRange),
+}
 
 /// What a step wants done, until its batch is durable.
 #[derive(Debug)]
@@ -41,7 +48,29 @@ impl Host {
         );
         self.shards.insert(id, shard);
         self.hold(effects);
+        self.tell_retention(id);
         Ok(())
+    }
+
+    /// Namespaces have changed: how long closed runs are kept may be different now.
+    pub(super) fn retention_is(&mut self, registry: &Registry) {
+        let retention = registry
+            .iter()
+            .map(|(name, info)| (name.clone(), info.retention));
+        let retention = retention.collect();
+        if self.clocks.skipping.is_some() || self.retention == retention {
+            return;
+        }
+        self.retention = retention;
+        for id in self.shards.keys().copied().collect::<Vec<_>>() {
+            self.tell_retention(id);
+        }
+    }
+
+    fn tell_retention(&mut self, id: ShardId) {
+        if !self.retention.is_empty() {
+            self.step(id, InputEvent::Retention(self.retention.clone()));
+        }
     }
 
     /// Gives a shard one thing that happened.
@@ -53,7 +82,10 @@ impl Host {
         };
         let Some(shard) = self.shards.get_mut(&id) else {
             // It is being recovered.
-            if let InputEvent::Request(to, _) | InputEvent::ListSchedules(to, _) = input.event {
+            if let InputEvent::Request(to, _)
+            | InputEvent::ListSchedules(to, _)
+            | InputEvent::ListBatches(to, _) = input.event
+            {
                 self.callers.answer(to, Err(unavailable()));
             }
             return;
@@ -69,12 +101,18 @@ impl Host {
         let Effects { batch, mut effects } = step;
         let shard = batch.shard;
         let ticket = self.store.submit(batch);
-        for effect in &mut effects {
-            if let Effect::Load(key) = effect {
-                self.loads.push_back((shard, key.clone()));
+        let fetches = &mut self.fetches;
+        effects.retain(|effect| match effect {
+            Effect::Load(key) => {
+                fetches.push_back((shard, Fetch::Execution(key.clone())));
+                false
             }
-        }
-        effects.retain(|effect| !matches!(effect, Effect::Load(_)));
+            Effect::Read(run, range) => {
+                fetches.push_back((shard, Fetch::Events(run.clone(), *range)));
+                false
+            }
+            Effect::Reply(..) | Effect::Send(_) => true,
+        });
         self.held.push_back(Held {
             ticket,
             shard,
@@ -82,12 +120,20 @@ impl Host {
         });
     }
 
-    /// Fetches an execution that a shard asked for.
-    pub(super) fn load(&mut self, shard: ShardId, key: ExecutionKey) {
-        match self.store.load(&key) {
-            Ok(execution) => {
-                self.step(shard, InputEvent::Loaded(key, execution.map(Box::new)));
-            }
+    /// Fetches what a shard asked for.
+    pub(super) fn fetch(&mut self, shard: ShardId, what: Fetch) {
+        let fetched = match what {
+            Fetch::Execution(key) => self
+                .store
+                .load(&key)
+                .map(|execution| InputEvent::Loaded(key, execution.map(Box::new))),
+            Fetch::Events(run, range) => self
+                .store
+                .history(&run, range)
+                .map(|events| InputEvent::Read(run, events)),
+        };
+        match fetched {
+            Ok(event) => self.step(shard, event),
             Err(error) => self.lose(shard, &error.to_string()),
         }
     }

@@ -5,11 +5,13 @@ use steadfast_proto::temporal::api::{
     enums::v1::HistoryEventFilterType,
     history::v1::History,
     workflowservice::v1::{
+        DeleteWorkflowExecutionRequest, DeleteWorkflowExecutionResponse,
         DescribeWorkflowExecutionRequest, DescribeWorkflowExecutionResponse,
         GetWorkflowExecutionHistoryRequest, GetWorkflowExecutionHistoryResponse,
         GetWorkflowExecutionHistoryReverseRequest, GetWorkflowExecutionHistoryReverseResponse,
         QueryWorkflowRequest, QueryWorkflowResponse, RequestCancelWorkflowExecutionRequest,
-        RequestCancelWorkflowExecutionResponse, SignalWithStartWorkflowExecutionRequest,
+        RequestCancelWorkflowExecutionResponse, ResetWorkflowExecutionRequest,
+        ResetWorkflowExecutionResponse, SignalWithStartWorkflowExecutionRequest,
         SignalWithStartWorkflowExecutionResponse, SignalWorkflowExecutionRequest,
         SignalWorkflowExecutionResponse, StartWorkflowExecutionRequest,
         StartWorkflowExecutionResponse, TerminateWorkflowExecutionRequest,
@@ -90,6 +92,31 @@ impl Frontend {
         self.namespace(&body.namespace)?;
         self.ask(parse::terminate(body)).await?;
         Ok(TerminateWorkflowExecutionResponse {})
+    }
+
+    pub(super) async fn delete_workflow_execution(
+        &self,
+        request: Request<DeleteWorkflowExecutionRequest>,
+    ) -> Called<DeleteWorkflowExecutionResponse> {
+        let body = request.into_inner();
+        self.namespace(&body.namespace)?;
+        self.ask(parse::delete(&body)).await?;
+        Ok(DeleteWorkflowExecutionResponse {})
+    }
+
+    pub(super) async fn reset_workflow_execution(
+        &self,
+        request: Request<ResetWorkflowExecutionRequest>,
+    ) -> Called<ResetWorkflowExecutionResponse> {
+        let body = request.into_inner();
+        self.namespace(&body.namespace)?;
+        let to = self.engine.reply_to();
+        match self.ask_as(to, parse::reset(body, fresh(to))).await?.reply {
+            Reply::Reset(run_id) => Ok(ResetWorkflowExecutionResponse {
+                run_id: run_id.into(),
+            }),
+            _ => Err(unexpected()),
+        }
     }
 
     pub(super) async fn query_workflow(

@@ -12,18 +12,22 @@
 //! | `deployments` | those who decide which version of the workers new work goes to |
 //! | `heartbeats` | those who say, or want to know, who works |
 //! | `schedules` | those who look after schedules |
+//! | `operators` | those who pause, reset and change what is at work |
+//! | `batches` | those who do one thing to many workflows |
 //! | `namespaces` | those who look after namespaces and their search attributes |
 //! | `system` | everybody who connects |
 //! | `clock` | tests that skip time |
 #![expect(clippy::unused_async, reason = "the table awaits every call alike")]
 
 mod activities;
+mod batches;
 mod clients;
 mod clock;
 mod deployments;
 mod heartbeats;
 mod namespaces;
 mod nexus;
+mod operators;
 mod schedules;
 mod system;
 mod table;

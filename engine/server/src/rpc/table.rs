@@ -37,6 +37,8 @@ impl WorkflowService for Frontend {
         signal_workflow_execution: workflow::SignalWorkflowExecutionRequest => workflow::SignalWorkflowExecutionResponse;
         request_cancel_workflow_execution: workflow::RequestCancelWorkflowExecutionRequest => workflow::RequestCancelWorkflowExecutionResponse;
         terminate_workflow_execution: workflow::TerminateWorkflowExecutionRequest => workflow::TerminateWorkflowExecutionResponse;
+        delete_workflow_execution: workflow::DeleteWorkflowExecutionRequest => workflow::DeleteWorkflowExecutionResponse;
+        reset_workflow_execution: workflow::ResetWorkflowExecutionRequest => workflow::ResetWorkflowExecutionResponse;
         query_workflow: workflow::QueryWorkflowRequest => workflow::QueryWorkflowResponse;
         describe_workflow_execution: workflow::DescribeWorkflowExecutionRequest => workflow::DescribeWorkflowExecutionResponse;
         get_workflow_execution_history: workflow::GetWorkflowExecutionHistoryRequest => workflow::GetWorkflowExecutionHistoryResponse;
@@ -96,6 +98,18 @@ impl WorkflowService for Frontend {
         delete_schedule: workflow::DeleteScheduleRequest => workflow::DeleteScheduleResponse;
         list_schedules: workflow::ListSchedulesRequest => workflow::ListSchedulesResponse;
         count_schedules: workflow::CountSchedulesRequest => workflow::CountSchedulesResponse;
+        // Operators.
+        pause_activity: workflow::PauseActivityRequest => workflow::PauseActivityResponse;
+        unpause_activity: workflow::UnpauseActivityRequest => workflow::UnpauseActivityResponse;
+        reset_activity: workflow::ResetActivityRequest => workflow::ResetActivityResponse;
+        update_activity_options: workflow::UpdateActivityOptionsRequest => workflow::UpdateActivityOptionsResponse;
+        pause_workflow_execution: workflow::PauseWorkflowExecutionRequest => workflow::PauseWorkflowExecutionResponse;
+        unpause_workflow_execution: workflow::UnpauseWorkflowExecutionRequest => workflow::UnpauseWorkflowExecutionResponse;
+        // Batch operations.
+        start_batch_operation: workflow::StartBatchOperationRequest => workflow::StartBatchOperationResponse;
+        stop_batch_operation: workflow::StopBatchOperationRequest => workflow::StopBatchOperationResponse;
+        describe_batch_operation: workflow::DescribeBatchOperationRequest => workflow::DescribeBatchOperationResponse;
+        list_batch_operations: workflow::ListBatchOperationsRequest => workflow::ListBatchOperationsResponse;
         // Namespaces.
         register_namespace: workflow::RegisterNamespaceRequest => workflow::RegisterNamespaceResponse;
         describe_namespace: workflow::DescribeNamespaceRequest => workflow::DescribeNamespaceResponse;

@@ -208,9 +208,14 @@ impl Frontend {
         let namespace = body.namespace.clone();
         let said = parse::activity_heartbeat(body);
         match self.tell_activity(&namespace, said).await?.reply {
-            Reply::Heartbeat { cancel_requested } => Ok(RecordActivityTaskHeartbeatResponse {
+            Reply::Heartbeat {
                 cancel_requested,
-                ..RecordActivityTaskHeartbeatResponse::default()
+                paused,
+                reset,
+            } => Ok(RecordActivityTaskHeartbeatResponse {
+                cancel_requested,
+                activity_paused: paused,
+                activity_reset: reset,
             }),
             _ => Err(unexpected()),
         }
@@ -223,9 +228,14 @@ impl Frontend {
         let body = request.into_inner();
         self.namespace(&body.namespace)?;
         match self.ask(parse::activity_heartbeat_by_id(body)).await?.reply {
-            Reply::Heartbeat { cancel_requested } => Ok(RecordActivityTaskHeartbeatByIdResponse {
+            Reply::Heartbeat {
                 cancel_requested,
-                ..RecordActivityTaskHeartbeatByIdResponse::default()
+                paused,
+                reset,
+            } => Ok(RecordActivityTaskHeartbeatByIdResponse {
+                cancel_requested,
+                activity_paused: paused,
+                activity_reset: reset,
             }),
             _ => Err(unexpected()),
         }

@@ -4,6 +4,8 @@
 //! the entry before it. Events are stored as the bytes they are, so that a history is read without decoding; other
 //! records in postcard. Events and rows of visibility are told apart without decoding: an index is made of them.
 
+use std::sync::LazyLock;
+
 use bytes::Bytes;
 use steadfast_core::{
     Batch, Entry, Epoch, ExecutionKey, Namespace, Record, RunId, ShardId, Timestamp, WorkflowId,
@@ -218,6 +220,14 @@ impl RawEntry<'_> {
             Err(error) => Err(error.to_string()),
         }
     }
+}
+
+/// Whether the bytes of a record that is no event say that a run is gone.
+pub(crate) fn is_deletion(record: &[u8]) -> bool {
+    static DELETED: LazyLock<Vec<u8>> = LazyLock::new(|| {
+        postcard::to_stdvec(&Record::Deleted).expect("it has no unserialisable parts")
+    });
+    record == *DELETED
 }
 
 impl<'a> Frame<'a> {

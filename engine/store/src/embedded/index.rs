@@ -63,6 +63,12 @@ impl ExecutionIndex {
         }
     }
 
+    /// Forgets a run; says whether another one is left.
+    fn forget(&mut self, run: &RunId) -> bool {
+        self.runs.retain(|(id, _)| id != run);
+        !self.runs.is_empty()
+    }
+
     /// Forgets what is at or after a place; says whether anything is left.
     fn cut(&mut self, from: (u32, u64)) -> bool {
         cut(&mut self.frames, from);
@@ -87,6 +93,14 @@ impl ShardIndex {
                 .insert(key.clone(), ExecutionIndex::default());
         }
         self.executions.get_mut(key).expect("it is there now")
+    }
+
+    /// Forgets a run that is durably gone, and with the last one its execution.
+    pub(crate) fn forget(&mut self, key: &ExecutionKey, run: &RunId) {
+        let execution = self.executions.get_mut(key);
+        if execution.is_some_and(|execution| !execution.forget(run)) {
+            self.executions.remove(key);
+        }
     }
 
     /// Forgets what is at or after a place.

@@ -144,6 +144,8 @@ struct Waiting {
     /// The shard's `high` then; `None` if nothing was written.
     high: Option<Timestamp>,
     refused: Option<CommitError>,
+    /// Runs that are gone then.
+    deleted: Vec<RunKey>,
     /// What is listed then.
     rows: Vec<RowChangeAt>,
 }
@@ -230,6 +232,7 @@ impl<D: Disk> Embedded<D> {
                 shard: None,
                 high: None,
                 refused: None,
+                deleted: Vec::new(),
                 rows,
             });
         }
@@ -314,6 +317,9 @@ impl<D: Disk> Embedded<D> {
             if let (Some(high), Some(shard)) = (waiting.high, waiting.shard) {
                 let shard = &mut self.shards[shard.0 as usize];
                 shard.durable_high = shard.durable_high.max(high);
+                for run in &waiting.deleted {
+                    shard.forget(&run.execution, &run.run_id);
+                }
             }
             waiting
                 .rows
@@ -375,6 +381,7 @@ impl<D: Disk> Embedded<D> {
             shard: Some(shard),
             high: None,
             refused: None,
+            deleted: Vec::new(),
             rows: Vec::new(),
         });
     }
@@ -461,6 +468,10 @@ impl<D: Disk> Store for Embedded<D> {
         let ticket = Ticket(self.next_ticket);
         self.next_ticket += 1;
         let refused = self.refuse(&batch);
+        let deleted = match refused {
+            None => deletions(&batch),
+            Some(_) => Vec::new(),
+        };
         let (high, rows) = match refused {
             None => self.keep(&batch),
             Some(_) => (None, Vec::new()),
@@ -470,6 +481,7 @@ impl<D: Disk> Store for Embedded<D> {
             shard: Some(batch.shard),
             high,
             refused,
+            deleted,
             rows,
         });
         ticket
@@ -526,6 +538,20 @@ impl<D: Disk> Store for Embedded<D> {
         self.rows_are_known()?;
         Ok(self.rows.count(query, group_by))
     }
+}
+
+/// The runs that a batch deletes.
+fn deletions(batch: &Batch) -> Vec<RunKey> {
+    let deleted = batch
+        .entries
+        .iter()
+        .filter(|entry| matches!(entry.record, Record::Deleted));
+    deleted
+        .map(|entry| RunKey {
+            execution: entry.key.clone(),
+            run_id: entry.run_id.clone(),
+        })
+        .collect()
 }
 
 /// Notes everything in a durable group.
@@ -592,6 +618,8 @@ fn index_frame(
         if entry.is_row {
             let change = row_change(entry.record)?;
             rows.push(RowWrite::new(key, run, change, |_| Box::new(at)));
+        } else if !entry.is_event && frame::is_deletion(entry.record) {
+            shard.forget(key, run);
         }
     }
     Ok(())

@@ -212,6 +212,15 @@ impl EngineNode {
         match effect {
             Effect::Reply(to, reply) => self.reply(ctx, to, reply),
             Effect::Send(envelope) => self.send(ctx, *envelope),
+            Effect::Read(run, range) => {
+                let found = self.store.borrow().history(&run, range);
+                let shard = run.execution.shard(self.config.topology.borrow().shards);
+                match found {
+                    Ok(events) => self.step(ctx, shard, InputEvent::Read(run, events)),
+                    Err(_) if !self.owns(shard) => {}
+                    Err(_) => ctx.crash(CrashKind::Process),
+                }
+            }
             Effect::Load(key) => {
                 let found = self.store.borrow().load(&key);
                 let shard = key.shard(self.config.topology.borrow().shards);

@@ -60,6 +60,7 @@ pub(super) fn parse(reply_to: ReplyTo, held: Duration, rpc: Rpc) -> Result<Inbou
         Rpc::Signal(body) => parse::signal(body)?,
         Rpc::Cancel(body) => parse::cancel(body)?,
         Rpc::Terminate(body) => parse::terminate(body)?,
+        Rpc::Reset(body) => parse::reset(body, fresh(reply_to))?,
         Rpc::Query(body) => parse::query(body)?,
         Rpc::Describe(body) => parse::describe(&body)?,
         Rpc::History(body) => parse::history(&body)?,
@@ -132,10 +133,15 @@ pub(super) fn render(
             let answer = render::workflow_task_completed(next, activities, reset_to);
             Ok(Answer::CompleteWorkflowTask(answer))
         }
-        Reply::Heartbeat { cancel_requested } => Ok(Answer::Heartbeat(
+        Reply::Heartbeat {
+            cancel_requested,
+            paused,
+            reset,
+        } => Ok(Answer::Heartbeat(
             service::RecordActivityTaskHeartbeatResponse {
                 cancel_requested,
-                ..Default::default()
+                activity_paused: paused,
+                activity_reset: reset,
             },
         )),
         Reply::Query(answer) => Ok(Answer::Query(render::query_answer(answer))),
@@ -160,6 +166,9 @@ pub(super) fn render(
             })
         }
         Reply::Describe(answer) => Ok(Answer::Describe(*answer)),
+        Reply::Reset(run_id) => Ok(Answer::Reset(service::ResetWorkflowExecutionResponse {
+            run_id: run_id.into(),
+        })),
         Reply::Namespaces(_) | Reply::Time(_) => {
             unreachable!("nobody in the simulator asks for them")
         }
@@ -183,6 +192,8 @@ pub(super) fn render(
         Reply::NexusTask(_)
         | Reply::ActivityOutcome(..)
         | Reply::DescribeActivity(_)
+        | Reply::Batch(_)
+        | Reply::ActivityOptions(_)
         | Reply::Endpoints(..)
         | Reply::Deployment(..) => {
             unreachable!("nobody in the simulation asks for it")
