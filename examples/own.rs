@@ -23,14 +23,14 @@ use temporalio_workflow::{
 
 /// What is charged, and under which key.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Charge {
+pub(crate) struct Charge {
     key: String,
     amount: i64,
 }
 
 /// The activity `chargePayment`, as the workflow sees it.
 #[derive(Debug)]
-pub struct ChargePayment;
+pub(crate) struct ChargePayment;
 
 impl ActivityDefinition for ChargePayment {
     type Input = Charge;
@@ -44,13 +44,13 @@ impl ActivityDefinition for ChargePayment {
 /// Sells something.
 #[workflow]
 #[derive(Debug, Default)]
-pub struct Sale;
+pub(crate) struct Sale;
 
 #[workflow_methods]
 impl Sale {
     /// Charges the customer and answers the payment's id.
     #[run(name = "sale")]
-    pub async fn run(ctx: &mut WorkflowContext<Self>, amount: i64) -> WorkflowResult<String> {
+    pub(crate) async fn run(ctx: &mut WorkflowContext<Self>, amount: i64) -> WorkflowResult<String> {
         let key = format!("{}/charge", ctx.workflow_id());
         let options = ActivityOptions::start_to_close_timeout(Duration::from_secs(30));
         let charge = Charge { key, amount };
@@ -115,7 +115,7 @@ fn the_merchant_has_what_was_sold(view: &View, findings: &mut Findings) {
 
 /// Everything that this crate registers.
 #[must_use]
-pub fn suite() -> Suite {
+pub(crate) fn suite() -> Suite {
     Suite::new()
         .workflows(|registry| {
             registry.register::<Sale>();

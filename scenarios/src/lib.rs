@@ -91,5 +91,7 @@ fn scenarios(suite: Suite) -> Suite {
         "patched_rollout.toml",
         "bad_deploy.toml",
         "noisy_neighbours.toml",
+        "instant_transfer.toml",
+        "feature_tour.toml",
     )
 }

@@ -11,10 +11,14 @@
 //! | queued | withdrawn | gone | – |
 //! | claimed | no answer for a while | claimed | `Claim` again |
 //! | claimed | started | gone; the shard has answered the poller | – |
-//! | claimed | refused | gone; the poller waits again | – |
+//! | claimed | refused | gone; the poll ends empty, because an answer that was lost may have ended it before | – |
 //!
-//! A query is handed to a poller at once and waits for the worker's answer, its caller's end, or its own.
-// temporal: service/matching/{matching_engine,physical_task_queue_manager}.go.
+//! A query is handed to a poller at once and waits for the worker's answer, its caller's end, or its own. The worker that
+//! has the run in its cache is asked first; when its sticky queue's schedule-to-start timeout passes without an answer,
+//! any worker is asked, and what the first one says then is not found.
+// temporal: service/matching/{matching_engine,physical_task_queue_manager}.go;
+// temporal: service/history/api/queryworkflow/api.go queryDirectlyThroughMatching, the sticky worker's answer is awaited for
+// the sticky schedule-to-start timeout, then the normal queue is asked.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -114,7 +118,7 @@ pub struct Matching {
 #[derive(Clone, Debug, Default)]
 struct Queue {
     tasks: VecDeque<Offer>,
-    queries: VecDeque<QueryOffer>,
+    queries: VecDeque<QueuedQuery>,
     pollers: VecDeque<Poller>,
     polled: Option<Monotonic>,
 }
@@ -140,9 +144,19 @@ struct PendingClaim {
 }
 
 #[derive(Clone, Debug)]
+struct QueuedQuery {
+    offer: QueryOffer,
+    /// In a sticky queue: when the normal one is tried.
+    falls_back: Option<Monotonic>,
+}
+
+/// A worker has it.
+#[derive(Clone, Debug)]
 struct OpenQuery {
     caller: ReplyTo,
     expires: Monotonic,
+    /// What any worker is asked when this one, which has the run in its cache, lets the time pass.
+    fallback: Option<Box<QueryOffer>>,
 }
 
 impl Queue {
@@ -193,12 +207,21 @@ impl Matching {
             .flat_map(|q| q.pollers.iter().map(|p| p.expires));
         let claims = self.claims.values().map(|claim| claim.again);
         let queries = self.queries.values().map(|query| query.expires);
+        let queued = self
+            .queues
+            .values()
+            .flat_map(|q| q.queries.iter().filter_map(|query| query.falls_back));
         let sticky = self
             .queues
             .values()
             .filter(|q| q.waits_for_lapse())
             .filter_map(|q| q.polled.map(|at| at.plus(STICKY_LIVENESS)));
-        pollers.chain(claims).chain(queries).chain(sticky).min()
+        pollers
+            .chain(claims)
+            .chain(queries)
+            .chain(queued)
+            .chain(sticky)
+            .min()
     }
 
     /// Takes one input. Nothing here is durable, so effects need not be held back.
@@ -260,7 +283,7 @@ impl Matching {
     fn abandoned(&mut self, reply_to: ReplyTo) {
         for queue in self.queues.values_mut() {
             queue.pollers.retain(|p| p.reply_to != reply_to);
-            queue.queries.retain(|q| q.reply_to != reply_to);
+            queue.queries.retain(|q| q.offer.reply_to != reply_to);
         }
         for claim in self.claims.values_mut() {
             if claim
@@ -279,7 +302,7 @@ impl Matching {
             Message::Offer(offer) => self.offer(now, *offer, envelope.from, effects),
             Message::Withdraw(task) => self.withdraw(&task),
             Message::ClaimAnswer { claim, started, .. } => {
-                self.claim_answered(now, claim, started, effects);
+                self.claim_answered(claim, started, effects);
             }
             Message::Query(query) => self.query(now, *query, effects),
             Message::OfferTaken(_)
@@ -338,7 +361,7 @@ impl Matching {
             }
             let poller = queue.pollers.pop_front().expect("just looked");
             if let Some(query) = queue.queries.pop_front() {
-                self.hand_out_query(now, key, query, &poller, effects);
+                self.hand_out_query(now, query, &poller, effects);
             } else if let Some(offer) = queue.tasks.pop_front() {
                 self.claim(now, key, offer, poller, effects);
             }
@@ -381,44 +404,38 @@ impl Matching {
         self.send(to, Message::Claim(Box::new(claim)), effects);
     }
 
-    fn claim_answered(
-        &mut self,
-        now: Monotonic,
-        id: ClaimId,
-        started: bool,
-        effects: &mut Vec<Effect>,
-    ) {
+    fn claim_answered(&mut self, id: ClaimId, started: bool, effects: &mut Vec<Effect>) {
         let Some(pending) = self.claims.remove(&id) else {
             return;
         };
         self.tasks.remove(&pending.claim.task);
         if let (false, Some(poller)) = (started, pending.poller) {
-            let key = pending.claim.queue;
-            self.queues
-                .entry(key.clone())
-                .or_default()
-                .pollers
-                .push_front(poller);
-            self.pair(now, &key, effects);
+            effects.push(Effect::Reply(poller.reply_to, Ok(Reply::NoTask)));
         }
     }
 
-    fn query(&mut self, now: Monotonic, mut query: QueryOffer, effects: &mut Vec<Effect>) {
-        query.sticky = query.sticky.filter(|sticky| self.is_live(now, sticky));
-        let key = query.sticky.clone().unwrap_or_else(|| query.queue.clone());
+    fn query(&mut self, now: Monotonic, mut offer: QueryOffer, effects: &mut Vec<Effect>) {
+        offer.sticky = offer
+            .sticky
+            .filter(|sticky| self.is_live(now, &sticky.queue));
+        let key = offer
+            .sticky
+            .as_ref()
+            .map_or(&offer.queue, |sticky| &sticky.queue)
+            .clone();
+        let falls_back = offer.sticky.as_ref().map(|s| now.plus(s.patience));
         self.queues
             .entry(key.clone())
             .or_default()
             .queries
-            .push_back(query);
+            .push_back(QueuedQuery { offer, falls_back });
         self.pair(now, &key, effects);
     }
 
     fn hand_out_query(
         &mut self,
         now: Monotonic,
-        key: &QueueKey,
-        query: QueryOffer,
+        query: QueuedQuery,
         poller: &Poller,
         effects: &mut Vec<Effect>,
     ) {
@@ -427,14 +444,18 @@ impl Matching {
             incarnation: self.incarnation,
             number: self.next_number,
         };
+        let QueuedQuery {
+            offer: query,
+            falls_back,
+        } = query;
         let open = OpenQuery {
             caller: query.reply_to,
-            expires: now.plus(QUERY_TIMEOUT),
+            expires: falls_back.unwrap_or_else(|| now.plus(QUERY_TIMEOUT)),
+            fallback: falls_back.map(|_| Box::new(query.clone())),
         };
         self.queries.insert(token, open);
-        let sticky = query.sticky.as_ref() == Some(key);
         // temporal: matching_engine.go getHistoryForQueryTask, a sticky worker has the history already.
-        let first = if sticky {
+        let first = if falls_back.is_some() {
             query.last_event.next()
         } else {
             EventId::FIRST
@@ -508,15 +529,36 @@ impl Matching {
     }
 
     fn end_queries(&mut self, now: Monotonic, effects: &mut Vec<Effect>) {
+        let mut fallbacks = Vec::new();
         self.queries.retain(|_, query| {
             let waits = query.expires > now;
-            if !waits {
+            if !waits && let Some(offer) = query.fallback.take() {
+                fallbacks.push(*offer);
+            } else if !waits {
                 let late =
                     Rejection::Unavailable("no worker answered the query in time".to_owned());
                 effects.push(Effect::Reply(query.caller, Err(late)));
             }
             waits
         });
+        for queue in self.queues.values_mut() {
+            let (late, waiting) = std::mem::take(&mut queue.queries)
+                .into_iter()
+                .partition(|query| query.falls_back.is_some_and(|at| at <= now));
+            queue.queries = waiting;
+            fallbacks.extend(VecDeque::into_iter(late).map(|query| query.offer));
+        }
+        for offer in fallbacks {
+            self.ask_any_worker(now, offer, effects);
+        }
+    }
+
+    fn ask_any_worker(&mut self, now: Monotonic, offer: QueryOffer, effects: &mut Vec<Effect>) {
+        let offer = QueryOffer {
+            sticky: None,
+            ..offer
+        };
+        self.query(now, offer, effects);
     }
 
     /// Tasks and queries that wait for a worker that no longer polls go to any worker.
@@ -550,14 +592,7 @@ impl Matching {
             self.pair(now, &to, effects);
         }
         for query in queue.queries {
-            self.query(
-                now,
-                QueryOffer {
-                    sticky: None,
-                    ..query
-                },
-                effects,
-            );
+            self.ask_any_worker(now, query.offer, effects);
         }
     }
 
@@ -585,7 +620,7 @@ impl Queue {
     fn waits_for_lapse(&self) -> bool {
         self.pollers.is_empty()
             && (self.tasks.iter().any(|offer| offer.fallback.is_some())
-                || self.queries.iter().any(|query| query.sticky.is_some()))
+                || self.queries.iter().any(|query| query.falls_back.is_some()))
             && self.polled.is_some()
     }
 

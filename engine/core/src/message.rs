@@ -8,6 +8,8 @@
 //! | matching → shard | `Claim` | `ClaimAnswer` | same claim: same start, same reply |
 //! | shard → shard | `Outbox` | `OutboxAnswer` | the receiver's own rule (request ids, pending maps) |
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use steadfast_proto::temporal::api::{
     common::v1::{Header, Payloads},
@@ -165,8 +167,8 @@ pub struct QueryOffer {
     pub workflow_type: String,
     /// The run's normal queue.
     pub queue: QueueKey,
-    /// The queue of the worker that has it in its cache.
-    pub sticky: Option<QueueKey>,
+    /// The worker that has it in its cache, if one does.
+    pub sticky: Option<StickyQuery>,
     /// The last event that the answer must know of.
     pub last_event: EventId,
     /// The last completed workflow task's started event.
@@ -175,6 +177,15 @@ pub struct QueryOffer {
     pub query: WorkflowQuery,
     /// Where the caller waits.
     pub reply_to: ReplyTo,
+}
+
+/// A query goes to the worker with a cache first, but not for long.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StickyQuery {
+    /// The queue that only this worker polls.
+    pub queue: QueueKey,
+    /// How long to wait there, for the answer too, before the query goes to the normal queue.
+    pub patience: Duration,
 }
 
 /// Work that a run has for another execution: durable in the sender, done at least once, harmless when repeated.

@@ -3,8 +3,9 @@
 //!
 //! They are quick, and they are lost as a whole: a worker that dies before it has completed the task leaves nothing
 //! behind but what the bank has done. The worker that runs the task next asks the bank again under the same keys, and
-//! may end otherwise. So only ordinary activities take a step back: they begin when it is on record that the
-//! transfer has failed. A local one could undo what another worker has completed meanwhile.
+//! may end otherwise: cancelled, for one, before it comes to a step that the other has done. So whoever takes the transfer
+//! back takes back every step, also those that he has not begun; and only ordinary activities do, which begin when it is
+//! on record that the transfer has failed. A local one could undo what another worker has completed meanwhile.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -66,10 +67,10 @@ pub(crate) async fn transfer<W: 'static>(
         amount,
     };
     let withdraw = posting(saga.step("withdraw", Bank::refund_withdrawal), from);
+    let deposit = posting(saga.step("deposit", Bank::reverse_deposit), to);
     let withdrawal = ctx
         .execute_local_activity(Bank::withdraw, withdraw, options())
         .await?;
-    let deposit = posting(saga.step("deposit", Bank::reverse_deposit), to);
     let deposit = ctx
         .execute_local_activity(Bank::deposit, deposit, options())
         .await?;

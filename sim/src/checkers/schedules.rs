@@ -20,9 +20,9 @@ use crate::kernel::Time;
 
 /// See the module documentation.
 #[derive(Debug)]
-pub struct Schedules {
+pub(crate) struct Schedules {
     /// Its count and findings.
-    pub tally: Tally,
+    pub(crate) tally: Tally,
     shard_count: u32,
     wall: BTreeMap<ShardId, Timestamp>,
     folded: BTreeMap<ExecutionKey, Execution>,
@@ -55,7 +55,7 @@ const SLACK: std::time::Duration = std::time::Duration::from_secs(30);
 impl Schedules {
     /// For a cluster with so many shards.
     #[must_use]
-    pub fn new(shard_count: u32) -> Self {
+    pub(crate) fn new(shard_count: u32) -> Self {
         Self {
             tally: Tally::new("schedules"),
             shard_count,
@@ -71,13 +71,13 @@ impl Schedules {
     }
 
     /// The wall clock of the shard's node shows this.
-    pub fn stepped(&mut self, shard: ShardId, wall: Timestamp) {
+    pub(crate) fn stepped(&mut self, shard: ShardId, wall: Timestamp) {
         let high = self.wall.entry(shard).or_insert(wall);
         *high = wall.max(*high);
     }
 
     /// Something beside a history has changed.
-    pub fn record(&mut self, at: Time, run: &RunKey, high: Timestamp, record: &Record) {
+    pub(crate) fn record(&mut self, at: Time, run: &RunKey, high: Timestamp, record: &Record) {
         match record {
             Record::Scheduled(by) => {
                 let ScheduledBy { schedule, number } = (**by).clone();
@@ -125,7 +125,7 @@ impl Schedules {
     }
 
     /// The history of a run has grown.
-    pub fn event(&mut self, at: Time, run: &RunKey, event: &HistoryEvent) {
+    pub(crate) fn event(&mut self, at: Time, run: &RunKey, event: &HistoryEvent) {
         let Some(start) = self.marks.get(run).cloned() else {
             return;
         };
@@ -161,7 +161,7 @@ impl Schedules {
     }
 
     /// A batch is complete.
-    pub fn batch_ended(&mut self, at: Time) {
+    pub(crate) fn batch_ended(&mut self, at: Time) {
         for (key, (before, high)) in std::mem::take(&mut self.touched) {
             let after = self.folded.get(&key).and_then(|e| e.schedule.clone());
             let (Some(before), Some(after)) = (before, after) else {
@@ -234,7 +234,7 @@ impl Schedules {
     }
 
     /// The run is over, and everything has calmed down: nothing is overdue.
-    pub fn finish(&mut self, at: Time) {
+    pub(crate) fn finish(&mut self, at: Time) {
         let folded = std::mem::take(&mut self.folded);
         for (key, execution) in &folded {
             let Some(schedule) = execution.schedule.as_deref().filter(|s| s.open) else {

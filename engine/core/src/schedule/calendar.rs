@@ -159,6 +159,8 @@ impl Calendar {
     }
 
     /// The next hour, or the second copy of this one if it comes twice.
+    // temporal: service/worker/scheduler/calendar.go next, where Go's time.Date means the second copy of an hour, the
+    // hour before it is taken for the one that comes twice.
     fn next_hour(&self, at: &mut Cursor) {
         let hour = |hour| self.zone.at(at.year, at.month, at.day, hour, 0, 0);
         let twice = hour(at.hour + 1) - hour(at.hour) > HOUR;

@@ -477,6 +477,31 @@ fn a_day_without_midnight() {
     assert_eq!(daily, [at(&zone, [2021, 3, 14, 12, 30, 0])]);
 }
 
+/// East of Greenwich, Go's `time.Date` means the second copy of an hour that comes twice. So the hour before it seems to
+/// last two hours, and the real server takes that one for the one that comes twice: what is due in it is due again an
+/// hour later, unless the search begins after it.
+#[test]
+fn the_hour_before_the_one_that_comes_twice() {
+    let zone = Zone::parse("Europe/London", b"").unwrap();
+    let spec = compiled(&ScheduleSpec {
+        cron_string: vec!["TZ=Europe/London 31 0 * * *".into()],
+        ..ScheduleSpec::default()
+    });
+    // The clocks went from 2:00 to 1:00 on Sunday, 30 October 2016.
+    let first = at(&zone, [2016, 10, 30, 0, 31, 0]);
+    let monday = at(&zone, [2016, 10, 31, 0, 31, 0]);
+    let times = |from| {
+        let from = Timestamp::from_secs(from);
+        let times = spec.times("", from, Timestamp::MAX, 3).unwrap();
+        times
+            .iter()
+            .map(|next| seconds(next.nominal))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(times(first - 60)[..], [first, first + 3_600, monday]);
+    assert_eq!(times(first + 1_800)[0], monday);
+}
+
 fn calendar_text() -> impl Strategy<Value = String> {
     let field = |max: u32| {
         prop_oneof![
@@ -486,12 +511,8 @@ fn calendar_text() -> impl Strategy<Value = String> {
             (0..=max, 0..=max).prop_map(|(a, b)| format!("{}-{}", a.min(b), a.max(b))),
         ]
     };
-    let zone = prop::sample::select(vec![
-        "UTC",
-        "US/Pacific",
-        "Europe/London",
-        "Australia/Lord_Howe",
-    ]);
+    // None of the zones in which `the_hour_before_the_one_that_comes_twice` or `a_day_without_midnight` matters.
+    let zone = prop::sample::select(vec!["UTC", "US/Pacific"]);
     (zone, field(59), field(59), field(23), field(6))
         .prop_map(|(zone, s, m, h, dow)| format!("TZ={zone} {s} {m} {h} * * {dow} *"))
 }
