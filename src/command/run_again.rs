@@ -1,129 +1,32 @@
 //! `steadfast repro`: one seed, or one recorded run, again.
 
-use std::path::Path;
-
 use serde_json::json;
 use steadfast_sim::kernel::DriftKind;
-use steadfast_sim::report::{Choices, RunReport, Verdict};
+use steadfast_sim::report::{RunReport, Verdict};
 
+use super::Context;
 use super::campaign::our_bug;
 use super::rerun::Rerun;
-use super::{Context, sabotage};
+use super::wanted::{Recorded, Wanted};
 use crate::Exit;
 use crate::artefacts::check_place;
-use crate::cli::{ReproArgs, parse_seed};
+use crate::cli::ReproArgs;
 use crate::problem::Problem;
 use crate::report::{GOOD, card, json as lines, json_text};
-use crate::repro::{Head, Repro, hash_text};
-use crate::select::{from_text, one, read_text};
-
-/// The largest repro file that is read.
-const MOST_BYTES: u64 = 256 << 20;
-
-/// What is to be run again.
-struct Wanted {
-    choices: Choices,
-    sabotage: Option<String>,
-    recorded: Option<Recorded>,
-}
-
-/// A recorded run: its scenario, and what is said about it.
-struct Recorded {
-    head: Head,
-    path: String,
-}
+use crate::repro::hash_text;
 
 pub(super) fn run(context: &Context<'_>, args: &ReproArgs) -> Result<Exit, Problem> {
     check_place(&args.out)?;
-    let (wanted, scenario) = wanted(args)?;
-    let planted = match &wanted.sabotage {
-        Some(name) => {
-            let sabotage = sabotage::named(context, name)?;
-            Some(context.suite.sabotaged(sabotage))
-        }
-        None => None,
-    };
-    let suite = planted
-        .as_ref()
-        .map_or(context.suite, |planted| &planted.suite);
-    let target = match (&wanted.recorded, scenario) {
-        (Some(Recorded { head, path }), _) => {
-            let file = Path::new(&head.scenario.file).file_name();
-            let file =
-                file.map_or_else(|| path.clone(), |file| file.to_string_lossy().into_owned());
-            from_text(suite, Some(path), &file, &head.scenario.text)?
-        }
-        (None, scenario) => one(suite, scenario)?,
-    };
-    let rerun = Rerun {
-        engine: context.engine,
-        suite,
-        target: &target,
-        bug: planted.as_ref().and_then(|planted| planted.bug),
-        sabotage: wanted.sabotage.as_deref(),
-    };
-    again(context, args, &wanted, &rerun)
+    let wanted = Wanted::read(context, &args.what, args.sabotage.as_deref())?;
+    again(context, args, &wanted)
 }
 
-/// Reads what is meant: a repro file, or a scenario and a seed.
-fn wanted(args: &ReproArgs) -> Result<(Wanted, &str), Problem> {
-    let what = args.what.as_str();
-    let path = Path::new(what);
-    if path.is_file()
-        || path
-            .extension()
-            .is_some_and(|extension| extension == "json")
-    {
-        let text = read_text(path, MOST_BYTES)?;
-        let Repro { head, choices } = Repro::from_json(&text)
-            .map_err(|why| Problem::user(format!("{what} is no repro file: {why}")))?;
-        let sabotage = args.sabotage.clone().or_else(|| head.sabotage.clone());
-        let recorded = Some(Recorded {
-            head,
-            path: what.to_owned(),
-        });
-        return Ok((
-            Wanted {
-                choices: Choices::Recorded(choices),
-                sabotage,
-                recorded,
-            },
-            what,
-        ));
-    }
-    let Some((scenario, seed)) = what.rsplit_once(':') else {
-        let message = format!("`{what}` is neither a file nor SCENARIO:SEED");
-        return Err(Problem::with_help(
-            message,
-            format!("write a seed, as in {what}:17"),
-        ));
-    };
-    let seed =
-        parse_seed(seed).map_err(|why| Problem::user(format!("`{seed}` is no seed: {why}")))?;
-    let sabotage = args.sabotage.clone();
-    Ok((
-        Wanted {
-            choices: Choices::Seed(seed),
-            sabotage,
-            recorded: None,
-        },
-        scenario,
-    ))
-}
-
-fn again(
-    context: &Context<'_>,
-    args: &ReproArgs,
-    wanted: &Wanted,
-    rerun: &Rerun<'_>,
-) -> Result<Exit, Problem> {
+fn again(context: &Context<'_>, args: &ReproArgs, wanted: &Wanted) -> Result<Exit, Problem> {
     let console = context.console;
-    let target = rerun.target;
+    let rerun = Rerun::of(context, wanted);
+    let target = &wanted.target;
     let seed = wanted.choices.seed();
-    let command = match &wanted.recorded {
-        Some(recorded) => format!("{} repro {}", context.program, recorded.path),
-        None => console.repro_command(&target.handle, seed, wanted.sabotage.as_deref()),
-    };
+    let command = wanted.command(context);
     let report = match rerun.recorded(wanted.choices.clone()) {
         Ok(report) => report,
         Err(panic) => {
