@@ -147,10 +147,10 @@ pub(super) fn search_attributes(
     Ok((!indexed_fields.is_empty()).then_some(SearchAttributes { indexed_fields }))
 }
 
-/// The headers that `pairs` make, if there are any.
+/// The headers that `pairs` make; some also when there are none, as the real command line has it.
 pub(super) fn header(pairs: &[(String, String)]) -> Result<Option<Header>, Problem> {
     let fields = values("--headers", pairs)?;
-    Ok((!fields.is_empty()).then_some(Header { fields }))
+    Ok(Some(Header { fields }))
 }
 
 #[cfg(test)]

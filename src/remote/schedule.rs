@@ -24,7 +24,7 @@ use super::input::{InputArgs, memo, search_attributes};
 use super::output::Output;
 use super::session::Session;
 use super::text::{Card, Table, iso, short, span_text};
-use super::workflow::{StartArgs, proto_span};
+use super::workflow::{StartArgs, or_zero, proto_span};
 use crate::problem::Problem;
 
 const OVERLAPS: &[(&str, Overlap)] = &[
@@ -289,7 +289,7 @@ impl ScheduleArgs {
         });
         let intervals = self.interval.iter().map(|(every, offset)| IntervalSpec {
             interval: proto_span(Some(*every)),
-            phase: proto_span(*offset),
+            phase: or_zero(*offset),
         });
         Ok(ScheduleSpec {
             calendar: calendars.collect::<Result<_, _>>()?,
@@ -297,7 +297,7 @@ impl ScheduleArgs {
             interval: intervals.collect(),
             start_time: self.start_time,
             end_time: self.end_time,
-            jitter: proto_span(self.jitter),
+            jitter: or_zero(self.jitter),
             timezone_name: self.time_zone.clone(),
             ..ScheduleSpec::default()
         })

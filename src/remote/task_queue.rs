@@ -84,20 +84,14 @@ struct Rows {
 impl Run for Describe {
     #[expect(deprecated, reason = "the only way to ask about several types at once")]
     async fn run(self, session: &Session<'_>) -> Result<(), Problem> {
-        let kinds = match self.task_queue_type.as_slice() {
-            [] => vec![
-                TaskQueueType::Workflow,
-                TaskQueueType::Activity,
-                TaskQueueType::Nexus,
-            ],
-            chosen => chosen.to_vec(),
-        };
+        // Of those that are not named, servers tell of workflows and activities.
+        let kinds = self.task_queue_type.iter();
         let request = DescribeTaskQueueRequest {
             namespace: session.namespace(),
             task_queue: queue(&self.queue.task_queue),
             report_stats: !self.disable_stats,
             report_pollers: true,
-            task_queue_types: kinds.into_iter().map(i32::from).collect(),
+            task_queue_types: kinds.map(|kind| i32::from(*kind)).collect(),
             api_mode: DescribeTaskQueueMode::Enhanced.into(),
             ..DescribeTaskQueueRequest::default()
         };
@@ -181,8 +175,14 @@ fn poller_row(build: &str, kind: &str, poller: &PollerInfo) -> Value {
         "taskQueueType": kind,
         "identity": poller.identity,
         "lastAccessTime": last,
-        "ratePerSecond": poller.rate_per_second,
+        "ratePerSecond": number(poller.rate_per_second),
     })
+}
+
+/// A number, without a fraction where it has none.
+fn number(value: f64) -> Value {
+    let text = serde_json::to_string(&value).unwrap_or_default();
+    serde_json::from_str(text.trim_end_matches(".0")).unwrap_or_default()
 }
 
 fn stats_row(build: &str, kind: &str, info: &TaskQueueTypeInfo) -> Value {
@@ -196,9 +196,9 @@ fn stats_row(build: &str, kind: &str, info: &TaskQueueTypeInfo) -> Value {
         "taskQueueType": kind,
         "approximateBacklogCount": stats.approximate_backlog_count,
         "approximateBacklogAge": age,
-        "backlogIncreaseRate": stats.tasks_add_rate - stats.tasks_dispatch_rate,
-        "tasksAddRate": stats.tasks_add_rate,
-        "tasksDispatchRate": stats.tasks_dispatch_rate,
+        "backlogIncreaseRate": number((stats.tasks_add_rate - stats.tasks_dispatch_rate).into()),
+        "tasksAddRate": number(stats.tasks_add_rate.into()),
+        "tasksDispatchRate": number(stats.tasks_dispatch_rate.into()),
     })
 }
 

@@ -150,6 +150,8 @@ impl Run for Describe {
             namespace: session.namespace(),
             activity_id: self.activity.activity_id,
             run_id: self.activity.run_id,
+            include_input: true,
+            include_outcome: true,
             include_last_failure: true,
             ..DescribeActivityExecutionRequest::default()
         };

@@ -18,7 +18,7 @@ use crate::remote::Run;
 use crate::remote::args::{choices, pair, span};
 use crate::remote::input::{InputArgs, header, search_attributes, text_payload};
 use crate::remote::session::Session;
-use crate::remote::workflow::proto_span;
+use crate::remote::workflow::{or_zero, proto_span};
 
 const REUSE: &[(&str, ActivityIdReusePolicy)] = &[
     ("AllowDuplicate", ActivityIdReusePolicy::AllowDuplicate),
@@ -179,7 +179,7 @@ impl Start {
             header: header(&self.headers)?,
             user_metadata: (metadata != UserMetadata::default()).then_some(metadata),
             priority: self.priority(),
-            start_delay: proto_span(self.timeouts.start_delay),
+            start_delay: or_zero(self.timeouts.start_delay),
             ..StartActivityExecutionRequest::default()
         })
     }

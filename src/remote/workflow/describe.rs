@@ -7,7 +7,7 @@ use steadfast_proto::temporal::api::common::v1::WorkflowExecution;
 use steadfast_proto::temporal::api::enums::v1::WorkflowExecutionStatus;
 use steadfast_proto::temporal::api::history::v1::HistoryEvent;
 use steadfast_proto::temporal::api::workflow::v1::{
-    PendingActivityInfo, PendingChildExecutionInfo, PendingNexusOperationInfo,
+    PendingActivityInfo, PendingChildExecutionInfo, PendingNexusOperationInfo, ResetPointInfo,
     WorkflowExecutionExtendedInfo, WorkflowExecutionInfo,
 };
 use steadfast_proto::temporal::api::workflowservice::v1::{
@@ -109,11 +109,16 @@ fn reset_points(session: &Session<'_>, info: &WorkflowExecutionInfo) -> Result<(
         .out
         .heading(&format!("Auto Reset Points: {}", points.len()))?;
     if session.out.is_json() {
-        let points: Vec<_> = points
-            .iter()
-            .map(|point| session.out.value(point))
-            .collect();
-        return session.out.document(&points);
+        // Named as the real command line names them.
+        let points = points.iter().map(|point| {
+            serde_json::json!({
+                "BinaryChecksum": checksum(point),
+                "CreateTime": point.create_time.as_ref().map(steadfast_proto::json::to_value),
+                "RunId": point.run_id,
+                "EventId": point.first_workflow_task_completed_id,
+            })
+        });
+        return session.out.document(&points.collect::<Vec<_>>());
     }
     for point in points {
         let card = Card::default()
@@ -130,6 +135,12 @@ fn reset_points(session: &Session<'_>, info: &WorkflowExecutionInfo) -> Result<(
         session.out.card(&card)?;
     }
     Ok(())
+}
+
+/// How builds were told apart once.
+#[expect(deprecated, reason = "it is what the real command line shows")]
+fn checksum(point: &ResetPointInfo) -> &str {
+    &point.binary_checksum
 }
 
 fn print(

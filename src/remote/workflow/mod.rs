@@ -12,7 +12,7 @@ mod trace;
 mod update;
 
 pub(super) use result::{failure_text, friendly};
-pub(super) use start::{StartArgs, proto_span};
+pub(super) use start::{StartArgs, or_zero, proto_span};
 
 use clap::Subcommand;
 

@@ -177,8 +177,8 @@ impl StartArgs {
             }),
             task_queue: queue(&self.task_queue),
             input: input.payloads()?,
-            workflow_execution_timeout: proto_span(self.execution_timeout),
-            workflow_run_timeout: proto_span(self.run_timeout),
+            workflow_execution_timeout: or_zero(self.execution_timeout),
+            workflow_run_timeout: or_zero(self.run_timeout),
             workflow_task_timeout: proto_span(Some(self.task_timeout)),
             memo: memo("--memo", &self.memo)?,
             search_attributes: search_attributes("--search-attribute", &self.search_attribute)?,
@@ -212,6 +212,11 @@ pub(in crate::remote) fn proto_span(span: Option<Duration>) -> Option<prost_type
     Some(steadfast_proto::time::duration(nanos))
 }
 
+/// A span of time, said also when it is none: so the real command line does, and histories show it.
+pub(in crate::remote) fn or_zero(span: Option<Duration>) -> Option<prost_types::Duration> {
+    proto_span(Some(span.unwrap_or_default()))
+}
+
 fn queue(name: &str) -> Option<TaskQueue> {
     Some(TaskQueue {
         name: name.to_owned(),
@@ -235,8 +240,8 @@ pub(super) fn request(
         }),
         task_queue: queue(&what.task_queue),
         input,
-        workflow_execution_timeout: proto_span(what.execution_timeout),
-        workflow_run_timeout: proto_span(what.run_timeout),
+        workflow_execution_timeout: or_zero(what.execution_timeout),
+        workflow_run_timeout: or_zero(what.run_timeout),
         workflow_task_timeout: proto_span(Some(what.task_timeout)),
         identity: session.identity(),
         request_id: Uuid::new_v4().to_string(),
