@@ -11,6 +11,7 @@ mod deletions;
 mod deployments;
 mod durable;
 mod hostile;
+mod metrics;
 mod resets;
 mod schedules;
 mod skipping;
