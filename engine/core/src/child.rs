@@ -399,6 +399,7 @@ impl Tx<'_> {
             priority: merge_priority(priority, a.priority.as_ref()).map(Proto),
             eager: false,
             on_conflict: None,
+            versioning_override: a.versioning_override.clone().map(Proto),
         }
     }
 
