@@ -37,7 +37,10 @@ use crate::{
     deployment::Routing,
     effect::{Effect, EventRange, Exhausted, QueryTaskReply, Rejection, Reply, ReplyTo},
     ids::{Epoch, EventId, Namespace, RequestId, ShardId},
-    limits::{ENDED_WORKER_MEMORY, MAX_ENDED_WORKERS, MAX_POLLERS, QUERY_TIMEOUT, RESEND_INTERVAL, STICKY_LIVENESS},
+    limits::{
+        ENDED_WORKER_MEMORY, MAX_ENDED_WORKERS, MAX_POLLERS, QUERY_TIMEOUT, RESEND_INTERVAL,
+        STICKY_LIVENESS,
+    },
     message::{Address, Claim, ClaimId, Envelope, Message, Offer, QueryOffer, QueueKey, TaskRef},
     time::Monotonic,
     versioning::Route,

@@ -41,6 +41,7 @@ use tonic::Status;
 use crate::{
     access,
     engine::{Answer, Ask, Engine},
+    metrics::Metrics,
     status::status,
 };
 
@@ -62,6 +63,7 @@ pub(crate) struct Frontend {
     pub(crate) workers: Heartbeats,
     /// The versions whose polls their deployments know of.
     pub(crate) polled: Polled,
+    pub(crate) metrics: Metrics,
 }
 
 /// What a call comes to.

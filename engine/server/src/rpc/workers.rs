@@ -24,7 +24,7 @@ use steadfast_proto::temporal::api::workflowservice::v1::{
 use tonic::Request;
 
 use super::{Called, Frontend, unexpected};
-use crate::{deadline, engine::Answer, status::status};
+use crate::{deadline, engine::Answer, metrics::Kind, status::status};
 
 impl Frontend {
     pub(super) async fn poll_workflow_task_queue(
@@ -35,6 +35,7 @@ impl Frontend {
         let body = request.into_inner();
         self.namespace(&body.namespace)?;
         let queue = body.task_queue.clone();
+        let _polling = self.metrics.polls(Kind::Workflow);
         let answer = self
             .poll(queue.as_ref(), |to| {
                 parse::poll_workflow(body, to, patience)
@@ -48,7 +49,11 @@ impl Frontend {
         match reply {
             Reply::NoTask => Ok(PollWorkflowTaskQueueResponse::default()),
             Reply::WorkflowTask(task) => {
-                Ok(render::workflow_task(*task, render::events(events), more))
+                let task = render::workflow_task(*task, render::events(events), more);
+                let (scheduled, started) =
+                    (task.scheduled_time.as_ref(), task.started_time.as_ref());
+                self.metrics.has_task(Kind::Workflow, scheduled, started);
+                Ok(task)
             }
             Reply::QueryTask(task) => Ok(render::query_task(*task, render::events(events), more)),
             _ => Err(unexpected()),
@@ -115,6 +120,7 @@ impl Frontend {
         let body = request.into_inner();
         self.namespace(&body.namespace)?;
         let queue = body.task_queue.clone();
+        let _polling = self.metrics.polls(Kind::Activity);
         let answer = self
             .poll(queue.as_ref(), |to| {
                 parse::poll_activity(body, to, patience)
@@ -122,7 +128,13 @@ impl Frontend {
             .await?;
         match answer.reply {
             Reply::NoTask => Ok(PollActivityTaskQueueResponse::default()),
-            Reply::ActivityTask(task) => Ok(render::activity_task(*task)),
+            Reply::ActivityTask(task) => {
+                let task = render::activity_task(*task);
+                let scheduled = task.current_attempt_scheduled_time.as_ref();
+                self.metrics
+                    .has_task(Kind::Activity, scheduled, task.started_time.as_ref());
+                Ok(task)
+            }
             _ => Err(unexpected()),
         }
     }

@@ -9,6 +9,7 @@ mod client;
 mod deployments;
 mod durable;
 mod hostile;
+mod metrics;
 mod schedules;
 mod skipping;
 mod visibility;
