@@ -65,6 +65,11 @@ pub const MAX_WORKFLOW_TASK_BACKOFF: Duration = Duration::from_secs(600);
 pub const WORKFLOW_TASK_HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(30 * 60);
 /// Least time between the starts of two runs of a chain. temporal: `history.workflowIdReuseMinimalInterval`.
 pub const MIN_RUN_SPACING: Duration = Duration::from_secs(1);
+/// How long a worker that has ended is remembered, so that a poll of it that comes late ends too. temporal:
+/// `matching.shutdownWorkerCacheTTL`, longer than a poll waits.
+pub const ENDED_WORKER_MEMORY: Duration = Duration::from_secs(70);
+/// So many of them are remembered; one more is not.
+pub const MAX_ENDED_WORKERS: usize = 10_000;
 /// A sticky queue that nobody polled for this long is passed over. temporal: `matching` sticky poller window.
 pub const STICKY_LIVENESS: Duration = Duration::from_secs(10);
 /// Durations are capped here. temporal: `common/primitives/timestamp/duration.go`.

@@ -37,7 +37,10 @@ use crate::{
     deployment::Routing,
     effect::{Effect, EventRange, Exhausted, QueryTaskReply, Rejection, Reply, ReplyTo},
     ids::{Epoch, EventId, Namespace, RequestId, ShardId},
-    limits::{MAX_POLLERS, QUERY_TIMEOUT, RESEND_INTERVAL, STICKY_LIVENESS},
+    limits::{
+        ENDED_WORKER_MEMORY, MAX_ENDED_WORKERS, MAX_POLLERS, QUERY_TIMEOUT, RESEND_INTERVAL,
+        STICKY_LIVENESS,
+    },
     message::{Address, Claim, ClaimId, Envelope, Message, Offer, QueryOffer, QueueKey, TaskRef},
     time::Monotonic,
     versioning::Route,
@@ -129,6 +132,8 @@ pub struct Matching {
     routing: BTreeMap<QueueKey, BTreeMap<Arc<str>, Routing>>,
     /// How new that is.
     revisions: BTreeMap<(Namespace, Arc<str>), u64>,
+    /// Workers that have ended, as their polls name them, and until when that is remembered.
+    ended: BTreeMap<(Namespace, String), Monotonic>,
     next_number: u64,
 }
 
@@ -200,6 +205,7 @@ impl Matching {
             queries: BTreeMap::new(),
             routing: BTreeMap::new(),
             revisions: BTreeMap::new(),
+            ended: BTreeMap::new(),
             next_number: 0,
         };
         for shard in 0..shards {
@@ -276,7 +282,7 @@ impl Matching {
                 worker,
                 sticky,
             } => {
-                self.end_polls_of(&namespace, &worker, effects);
+                self.end_polls_of(now, &namespace, &worker, effects);
                 if let Some(sticky) = sticky {
                     self.shut_down(now, &sticky, effects);
                 }
@@ -299,6 +305,11 @@ impl Matching {
     }
 
     fn poll(&mut self, now: Monotonic, key: QueueKey, poller: Poller, effects: &mut Vec<Effect>) {
+        let worker = (key.namespace.clone(), poller.worker.clone());
+        if self.ended.get(&worker).is_some_and(|until| *until > now) {
+            effects.push(Effect::Reply(poller.reply_to, Ok(Reply::NoTask)));
+            return;
+        }
         let queue = self.queues.entry(key.clone()).or_default();
         queue.polled = Some(now);
         if queue.pollers.len() >= MAX_POLLERS {
@@ -570,11 +581,24 @@ impl Matching {
         self.leave_dead_sticky_queues(now, effects);
     }
 
-    /// A worker that ends has its polls answered: none of them may take a task with it.
-    // temporal: service/matching/matching_engine.go CancelOutstandingWorkerPolls.
-    fn end_polls_of(&mut self, namespace: &Namespace, worker: &str, effects: &mut Vec<Effect>) {
+    /// A worker that ends has its polls answered, those included that are still on their way: none of them may take a
+    /// task with it.
+    // temporal: service/matching/matching_engine.go CancelOutstandingWorkerPolls, and the cache of workers that shut down.
+    fn end_polls_of(
+        &mut self,
+        now: Monotonic,
+        namespace: &Namespace,
+        worker: &str,
+        effects: &mut Vec<Effect>,
+    ) {
         if worker.is_empty() {
             return;
+        }
+        self.ended.retain(|_, until| *until > now);
+        if self.ended.len() < MAX_ENDED_WORKERS {
+            let until = now.plus(ENDED_WORKER_MEMORY);
+            self.ended
+                .insert((namespace.clone(), worker.to_owned()), until);
         }
         let queues = self.queues.iter_mut();
         for (_, queue) in queues.filter(|(key, _)| key.namespace == *namespace) {

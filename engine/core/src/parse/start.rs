@@ -101,6 +101,7 @@ fn as_start(request: SignalWithStartWorkflowExecutionRequest) -> StartWorkflowEx
         user_metadata: request.user_metadata,
         links: request.links,
         priority: request.priority,
+        versioning_override: request.versioning_override,
         ..StartWorkflowExecutionRequest::default()
     }
 }

@@ -398,6 +398,7 @@ impl Script {
                 .unwrap_or("sws")
                 .into(),
             workflow_start_delay: words.time("delay"),
+            versioning_override: overridden(words),
             ..Default::default()
         };
         self.request(parse::signal_with_start(request, RequestId::new("fresh")));
