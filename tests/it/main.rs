@@ -2,4 +2,6 @@
 
 mod cli;
 mod own;
+#[cfg(all(feature = "client", feature = "server"))]
+mod remote;
 mod tidy;

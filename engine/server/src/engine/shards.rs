@@ -100,6 +100,7 @@ impl Host {
     fn hold(&mut self, step: Effects) {
         let Effects { batch, mut effects } = step;
         let shard = batch.shard;
+        self.metrics.submits(batch.entries.len());
         let ticket = self.store.submit(batch);
         let fetches = &mut self.fetches;
         effects.retain(|effect| match effect {

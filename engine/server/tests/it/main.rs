@@ -9,6 +9,7 @@ mod client;
 mod deletions;
 mod durable;
 mod hostile;
+mod metrics;
 mod resets;
 mod schedules;
 mod skipping;
