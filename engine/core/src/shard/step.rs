@@ -69,8 +69,7 @@ impl Step<'_> {
             }
             Work::Events(run_id, events) => self.events_read(loaded, &run_id, &events),
             Work::Adopt => {
-                if let Some(mut tx) = self.current(loaded) {
-                    tx.adopt_updates();
+                if let Some(tx) = self.current(loaded) {
                     tx.finish();
                 }
                 self.adopt_schedule(loaded);
