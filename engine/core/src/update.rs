@@ -93,19 +93,6 @@ impl Tx<'_> {
         }
     }
 
-    /// The run has just been loaded: updates that a reset brought over are sent to a worker again.
-    pub(crate) fn adopt_updates(&mut self) {
-        if !self.run.is_open() {
-            return;
-        }
-        for (id, request) in self.run.history.updates.admitted() {
-            if !self.volatile.updates.has(id) {
-                let update = PendingUpdate::new(id.clone(), Arc::clone(request));
-                self.volatile.updates.admit(update);
-            }
-        }
-    }
-
     /// Somebody asks how far an update is.
     pub(crate) fn poll_update(&mut self, poll: PollUpdate, reply_to: ReplyTo) {
         self.await_update(UpdateWaiter {

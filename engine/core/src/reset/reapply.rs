@@ -3,14 +3,14 @@
 //! | event | in the new run |
 //! |---|---|
 //! | a signal | signaled again, with its request id |
-//! | an update, admitted or accepted | admitted, its request in the event; it is sent to a worker again |
+//! | an update, admitted or accepted | admitted; the worker finds its request in the event, and is sent no message |
 //! | changed options | changed again |
 //! | a start or end of a child that was pending | the same |
 //! | a start or end of a Nexus operation that was pending | the same |
 //! | anything else, cancel requests included | – |
 // temporal: service/history/ndc/workflow_resetter.go reapplyEvents, reapplyChildEvents.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 
 use steadfast_proto::temporal::api::{
     enums::v1::UpdateAdmittedEventOrigin,
@@ -26,7 +26,6 @@ use crate::{
     limits::MAX_SIGNALS,
     record::Record,
     tx::{Trimmings, Tx, end_references},
-    update::PendingUpdate,
 };
 
 /// Whether an event is one of those that are reapplied. What came of children and operations counts only in the base
@@ -64,6 +63,7 @@ impl Tx<'_> {
     /// Tells the run in hand what happened behind the reset point.
     pub(super) fn reapply(&mut self, later: Vec<HistoryEvent>) {
         let mut signals = self.run.history.signals;
+        let mut admitted = BTreeSet::new();
         for event in later {
             let trimmings = Trimmings::of(&event);
             let Some(attributes) = event.attributes else {
@@ -82,11 +82,11 @@ impl Tx<'_> {
                     self.buffer_with(signal, trimmings);
                 }
                 Attributes::WorkflowExecutionUpdateAdmittedEventAttributes(update) => {
-                    self.readmit(update.request);
+                    self.readmit(update.request, &mut admitted);
                 }
                 // One without its request was admitted by an event of its own.
                 Attributes::WorkflowExecutionUpdateAcceptedEventAttributes(update) => {
-                    self.readmit(update.accepted_request);
+                    self.readmit(update.accepted_request, &mut admitted);
                 }
                 Attributes::WorkflowExecutionOptionsUpdatedEventAttributes(options) => {
                     let id = RequestId::new(options.attached_request_id.as_str());
@@ -100,16 +100,14 @@ impl Tx<'_> {
         }
     }
 
-    fn readmit(&mut self, request: Option<Request>) {
+    fn readmit(&mut self, request: Option<Request>, admitted: &mut BTreeSet<UpdateId>) {
         let Some(request) = request else { return };
         let meta = request.meta.clone().unwrap_or_default();
         let id = UpdateId::new(meta.update_id);
         let known = self.run.history.updates.get(&id).is_some();
-        if known || self.volatile.updates.has(&id) {
+        if known || !admitted.insert(id) {
             return;
         }
-        let update = PendingUpdate::new(id, Arc::new(request.clone()));
-        self.volatile.updates.admit(update);
         self.buffer_with(
             WorkflowExecutionUpdateAdmittedEventAttributes {
                 request: Some(request),

@@ -72,8 +72,7 @@ impl Step<'_> {
             Work::Events(run_id, events) => self.events_read(loaded, &run_id, &events),
             Work::Adopt => {
                 self.tell_routing(loaded);
-                if let Some(mut tx) = self.current(loaded) {
-                    tx.adopt_updates();
+                if let Some(tx) = self.current(loaded) {
                     tx.finish();
                 }
                 self.adopt_schedule(loaded);

@@ -1,17 +1,15 @@
 //! The updates that are in a run's history, folded from its events.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
-use steadfast_proto::temporal::api::{history::v1::history_event::Attributes, update::v1::Request};
+use steadfast_proto::temporal::api::history::v1::history_event::Attributes;
 
 use crate::ids::{EventId, UpdateId};
 
 /// See the module documentation.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KnownUpdates {
     known: BTreeMap<UpdateId, KnownUpdate>,
-    /// The requests of those that a reset brought over and no worker has accepted.
-    admitted: BTreeMap<UpdateId, Arc<Request>>,
     completed: usize,
 }
 
@@ -55,15 +53,10 @@ impl KnownUpdates {
         self.known.is_empty()
     }
 
-    /// How many were accepted and have no outcome yet.
+    /// How many have no outcome yet.
     #[must_use]
     pub fn in_flight(&self) -> usize {
-        self.known.len() - self.completed - self.admitted.len()
-    }
-
-    /// The requests of those that a reset brought over and no worker has accepted.
-    pub(crate) fn admitted(&self) -> impl Iterator<Item = (&UpdateId, &Arc<Request>)> {
-        self.admitted.iter()
+        self.known.len() - self.completed
     }
 
     /// Takes an event about an update; any other changes nothing.
@@ -75,10 +68,8 @@ impl KnownUpdates {
         match attributes {
             Attributes::WorkflowExecutionUpdateAdmittedEventAttributes(admitted) => {
                 let meta = admitted.request.as_ref().and_then(|r| r.meta.as_ref());
-                if let (Some(meta), Some(request)) = (meta, &admitted.request) {
+                if let Some(meta) = meta {
                     self.learn(&meta.update_id, KnownUpdate::Admitted(event));
-                    let id = UpdateId::new(meta.update_id.as_str());
-                    self.admitted.insert(id, Arc::new(request.clone()));
                 }
             }
             Attributes::WorkflowExecutionUpdateAcceptedEventAttributes(accepted) => {
@@ -97,7 +88,6 @@ impl KnownUpdates {
 
     /// A history that comes from elsewhere may say a thing twice.
     fn learn(&mut self, id: &str, known: KnownUpdate) {
-        self.admitted.remove(&UpdateId::new(id));
         let completes = matches!(known, KnownUpdate::Completed { .. });
         let before = self.known.insert(UpdateId::new(id), known);
         let was = before.is_some_and(|k| matches!(k, KnownUpdate::Completed { .. }));

@@ -148,14 +148,11 @@ impl Tx<'_> {
     /// The request is the one that was asked for, whatever the worker says it was.
     fn accept_update(&mut self, id: &UpdateId, acceptance: &Acceptance) {
         let pending = self.volatile.updates.remove(id);
-        let in_history = self.run.history.updates.get(id).is_some();
         self.write(WorkflowExecutionUpdateAcceptedEventAttributes {
             protocol_instance_id: id.to_string(),
             accepted_request_message_id: request_message_id(id),
             accepted_request_sequencing_event_id: acceptance.accepted_request_sequencing_event_id,
-            accepted_request: pending
-                .filter(|_| !in_history)
-                .map(|update| update.request().clone()),
+            accepted_request: pending.map(|update| update.request().clone()),
         });
     }
 
