@@ -5,6 +5,7 @@
 
 pub mod checkers;
 pub mod cluster;
+pub mod journal;
 pub mod kernel;
 pub mod report;
 pub mod run;
