@@ -50,7 +50,10 @@ pub(crate) struct Sale;
 impl Sale {
     /// Charges the customer and answers the payment's id.
     #[run(name = "sale")]
-    pub(crate) async fn run(ctx: &mut WorkflowContext<Self>, amount: i64) -> WorkflowResult<String> {
+    pub(crate) async fn run(
+        ctx: &mut WorkflowContext<Self>,
+        amount: i64,
+    ) -> WorkflowResult<String> {
         let key = format!("{}/charge", ctx.workflow_id());
         let options = ActivityOptions::start_to_close_timeout(Duration::from_secs(30));
         let charge = Charge { key, amount };

@@ -1,6 +1,8 @@
 //! The commands, one file each.
 
 mod campaign;
+#[cfg(feature = "console")]
+mod console;
 mod fuzz;
 mod list;
 mod replay;
@@ -38,6 +40,8 @@ pub(crate) fn run(context: &Context<'_>, cli: Cli) -> Result<Exit, Problem> {
         Command::Fuzz(args) => fuzz::run(context, &args),
         Command::Repro(args) => run_again::run(context, &args),
         Command::Replay(args) => replay::run(context, &args),
+        #[cfg(feature = "console")]
+        Command::Console(args) => console::run(context, &args),
         Command::List { json } => list::run(context, json),
         #[cfg(feature = "server")]
         Command::Serve(args) => serve::serve(context, &args),

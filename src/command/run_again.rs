@@ -5,17 +5,20 @@ use std::path::Path;
 use serde_json::json;
 use steadfast_sim::kernel::DriftKind;
 use steadfast_sim::report::{Choices, RunReport, Verdict};
+use steadfast_sim::suite::Suite;
 
 use super::campaign::our_bug;
 use super::rerun::Rerun;
 use super::{Context, sabotage};
+#[cfg(feature = "console")]
+use crate::Engine;
 use crate::Exit;
 use crate::artefacts::check_place;
 use crate::cli::{ReproArgs, parse_seed};
 use crate::problem::Problem;
 use crate::report::{GOOD, card, json as lines, json_text};
 use crate::repro::{Head, Repro, hash_text};
-use crate::select::{from_text, one, read_text};
+use crate::select::{Target, from_text, one, read_text};
 
 /// The largest repro file that is read.
 const MOST_BYTES: u64 = 256 << 20;
@@ -35,7 +38,7 @@ struct Recorded {
 
 pub(super) fn run(context: &Context<'_>, args: &ReproArgs) -> Result<Exit, Problem> {
     check_place(&args.out)?;
-    let (wanted, scenario) = wanted(args)?;
+    let (wanted, scenario) = wanted(&args.what, args.sabotage.as_deref())?;
     let planted = match &wanted.sabotage {
         Some(name) => {
             let sabotage = sabotage::named(context, name)?;
@@ -46,15 +49,7 @@ pub(super) fn run(context: &Context<'_>, args: &ReproArgs) -> Result<Exit, Probl
     let suite = planted
         .as_ref()
         .map_or(context.suite, |planted| &planted.suite);
-    let target = match (&wanted.recorded, scenario) {
-        (Some(Recorded { head, path }), _) => {
-            let file = Path::new(&head.scenario.file).file_name();
-            let file =
-                file.map_or_else(|| path.clone(), |file| file.to_string_lossy().into_owned());
-            from_text(suite, Some(path), &file, &head.scenario.text)?
-        }
-        (None, scenario) => one(suite, scenario)?,
-    };
+    let target = target(suite, &wanted, scenario)?;
     let rerun = Rerun {
         engine: context.engine,
         suite,
@@ -65,9 +60,51 @@ pub(super) fn run(context: &Context<'_>, args: &ReproArgs) -> Result<Exit, Probl
     again(context, args, &wanted, &rerun)
 }
 
+/// Makes a run with everything recorded, for whoever wants to look at it.
+#[cfg(feature = "console")]
+pub(super) fn record(
+    suite: &Suite,
+    engine: Engine,
+    what: &str,
+    sabotage: Option<&str>,
+) -> Result<RunReport, Problem> {
+    let (wanted, scenario) = wanted(what, sabotage)?;
+    let planted = match &wanted.sabotage {
+        Some(name) => {
+            let found = suite.sabotages().iter().find(|it| it.name == *name);
+            let unknown = || Problem::user(format!("there is no planted bug `{name}`"));
+            Some(suite.sabotaged(found.ok_or_else(unknown)?))
+        }
+        None => None,
+    };
+    let suite = planted.as_ref().map_or(suite, |planted| &planted.suite);
+    let target = target(suite, &wanted, scenario)?;
+    let rerun = Rerun {
+        engine,
+        suite,
+        target: &target,
+        bug: planted.as_ref().and_then(|planted| planted.bug),
+        sabotage: wanted.sabotage.as_deref(),
+    };
+    let report = rerun.recorded(wanted.choices);
+    report.map_err(|panic| Problem::user(format!("the run panicked: {panic}")))
+}
+
+/// The scenario of a run that is wanted.
+fn target(suite: &Suite, wanted: &Wanted, scenario: &str) -> Result<Target, Problem> {
+    match &wanted.recorded {
+        Some(Recorded { head, path }) => {
+            let file = Path::new(&head.scenario.file).file_name();
+            let file =
+                file.map_or_else(|| path.clone(), |file| file.to_string_lossy().into_owned());
+            Ok(from_text(suite, Some(path), &file, &head.scenario.text)?)
+        }
+        None => one(suite, scenario),
+    }
+}
+
 /// Reads what is meant: a repro file, or a scenario and a seed.
-fn wanted(args: &ReproArgs) -> Result<(Wanted, &str), Problem> {
-    let what = args.what.as_str();
+fn wanted<'a>(what: &'a str, sabotage: Option<&str>) -> Result<(Wanted, &'a str), Problem> {
     let path = Path::new(what);
     if path.is_file()
         || path
@@ -77,7 +114,8 @@ fn wanted(args: &ReproArgs) -> Result<(Wanted, &str), Problem> {
         let text = read_text(path, MOST_BYTES)?;
         let Repro { head, choices } = Repro::from_json(&text)
             .map_err(|why| Problem::user(format!("{what} is no repro file: {why}")))?;
-        let sabotage = args.sabotage.clone().or_else(|| head.sabotage.clone());
+        let sabotage = sabotage.map(str::to_owned);
+        let sabotage = sabotage.or_else(|| head.sabotage.clone());
         let recorded = Some(Recorded {
             head,
             path: what.to_owned(),
@@ -100,7 +138,7 @@ fn wanted(args: &ReproArgs) -> Result<(Wanted, &str), Problem> {
     };
     let seed =
         parse_seed(seed).map_err(|why| Problem::user(format!("`{seed}` is no seed: {why}")))?;
-    let sabotage = args.sabotage.clone();
+    let sabotage = sabotage.map(str::to_owned);
     Ok((
         Wanted {
             choices: Choices::Seed(seed),

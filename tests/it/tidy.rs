@@ -107,6 +107,10 @@ fn the_arrows_point_one_way() {
             ],
         ),
         ("steadfast-scenarios", &["steadfast-sim"]),
+        (
+            "steadfast-tui",
+            &["steadfast-proto", "steadfast-replay", "steadfast-sim"],
+        ),
     ];
     for package in packages() {
         let name = package["name"].as_str().expect("a name").to_owned();
@@ -120,7 +124,7 @@ fn the_arrows_point_one_way() {
                 "{name} uses {dependency}"
             );
         }
-        if !["steadfast-proto", "steadfast-server"].contains(&name.as_str()) {
+        if !["steadfast-proto", "steadfast-server", "steadfast-tui"].contains(&name.as_str()) {
             for runtime in ["tokio", "tonic", "async-std", "smol"] {
                 assert!(
                     !dependencies.contains(runtime),
