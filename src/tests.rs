@@ -89,6 +89,7 @@ fn engine(_: &Suite, scenario: &Scenario, choices: Choices, options: Options) ->
             ..ChoiceLog::default()
         }),
         drift: None,
+        points: Vec::new(),
         histories: BTreeMap::new(),
     }
 }

@@ -3,6 +3,7 @@
 //! A [`suite::Suite`] is what a crate registers, a [`scenario::Scenario`] says what happens in a
 //! world, and a [`report::RunReport`] what came of it.
 
+pub mod certify;
 pub mod checkers;
 pub mod cluster;
 pub mod journal;
@@ -11,4 +12,5 @@ pub mod report;
 pub mod run;
 pub mod sabotage;
 pub mod scenario;
+pub mod shrink;
 pub mod suite;

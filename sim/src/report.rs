@@ -7,7 +7,7 @@ use std::time::Duration;
 use steadfast_proto::temporal::api::history::v1::History;
 
 use crate::journal::Journal;
-use crate::kernel::{ChoiceLog, Drift, Ladder, Time, TraceEvent};
+use crate::kernel::{ChoiceLog, Drift, Ladder, Point, Time, TraceEvent};
 use crate::sabotage::Bug;
 
 /// Where the choices of a run come from.
@@ -17,6 +17,8 @@ pub enum Choices {
     Seed(u64),
     /// From a recording.
     Recorded(ChoiceLog),
+    /// From the seed of a log, but for the choices that the log holds.
+    Overridden(ChoiceLog),
 }
 
 impl Choices {
@@ -24,7 +26,7 @@ impl Choices {
     pub const fn seed(&self) -> u64 {
         match self {
             Self::Seed(seed) => *seed,
-            Self::Recorded(log) => log.seed,
+            Self::Recorded(log) | Self::Overridden(log) => log.seed,
         }
     }
 }
@@ -38,6 +40,8 @@ pub struct Options {
     pub record: bool,
     /// Keep the history of every run.
     pub histories: bool,
+    /// Number the points that are passed, and let happen what is set for them.
+    pub points: bool,
     /// A bug to plant in the engine; see [`Suite::sabotaged`](crate::suite::Suite::sabotaged).
     pub bug: Option<Bug>,
 }
@@ -67,6 +71,8 @@ pub struct RunReport {
     pub choices: Option<ChoiceLog>,
     /// Where a recorded run first went another way than its recording.
     pub drift: Option<Drift>,
+    /// The points that were passed, if they were asked for, each with the faults that can strike there.
+    pub points: Vec<Passed>,
     /// The histories by workflow id and run id, if they were asked for.
     pub histories: BTreeMap<(String, String), History>,
 }
@@ -80,6 +86,15 @@ impl RunReport {
             Verdict::Fail
         }
     }
+}
+
+/// A point that a run has passed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Passed {
+    /// The point.
+    pub point: Point,
+    /// What can be made to happen there: a name and the value by which it is chosen.
+    pub faults: Vec<(&'static str, u64)>,
 }
 
 /// Whether everything held in a run.

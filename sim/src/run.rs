@@ -6,6 +6,7 @@ use steadfast_core::Timestamp;
 use steadfast_proto::temporal::api::history::v1::History;
 
 use crate::{
+    certify,
     checkers::{Accounts, Checkers, Ending, Facts},
     cluster::{
         build::{self, Cluster, MESSAGE_FAULTS},
@@ -31,6 +32,7 @@ pub fn run(suite: &Suite, scenario: &Scenario, choices: Choices, options: Option
     let chance = match choices {
         Choices::Seed(seed) => Chance::seeded(seed),
         Choices::Recorded(log) => Chance::playback(log),
+        Choices::Overridden(log) => Chance::overridden(log),
     };
     if options.record {
         chance.record();
@@ -38,7 +40,10 @@ pub fn run(suite: &Suite, scenario: &Scenario, choices: Choices, options: Option
     let plan = draw_plan(&chance, scenario);
     let rates = MESSAGE_FAULTS.map(|class| plan.rate(class));
     let weather = build::draw_weather(&chance, &scenario.faults, &rates);
-    let mut world = World::new(WorldConfig::new(chance.clone(), plan));
+    let mut world = World::new(WorldConfig {
+        points: options.points,
+        ..WorldConfig::new(chance.clone(), plan)
+    });
     let trace = options.trace.then(TraceBuffer::full);
     if let Some(trace) = &trace {
         world.trace_into(trace.clone());
@@ -58,6 +63,7 @@ pub fn run(suite: &Suite, scenario: &Scenario, choices: Choices, options: Option
             .map(|node| world.name(node).to_owned())
             .collect(),
         choices: options.record.then(|| chance.log()),
+        points: certify::passed(&world),
         drift: chance.drift(),
         ..report
     }
@@ -319,6 +325,7 @@ impl RunReport {
             nodes: Vec::new(),
             choices: None,
             drift: None,
+            points: Vec::new(),
             histories: BTreeMap::new(),
         }
     }

@@ -33,6 +33,10 @@ pub(crate) enum Command {
     Fuzz(FuzzArgs),
     /// Run one seed or one recorded run again
     Repro(ReproArgs),
+    /// Reduce a failed run to the choices that it needs to fail
+    Shrink(ShrinkArgs),
+    /// Run a scenario once for every place at which something can go wrong, and show which are safe
+    Certify(CertifyArgs),
     /// Replay exported histories against the registered workflows
     Replay(ReplayArgs),
     /// Look at histories on the terminal: events, timelines, replays
@@ -143,6 +147,43 @@ pub(crate) struct ReproArgs {
     /// Print one JSON object a line
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShrinkArgs {
+    /// A repro file of a failed run, or a scenario and a seed, as in order-saga:17
+    #[arg(value_name = "FILE|SCENARIO:SEED")]
+    pub(crate) what: String,
+    /// Keep the failure that this checker, invariant or expectation found [default: the first]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) checker: Option<String>,
+    /// Plant this bug
+    #[arg(long, value_name = "NAME")]
+    pub(crate) sabotage: Option<String>,
+    /// Make at most so many runs
+    #[arg(long, value_name = "N", default_value_t = 5_000)]
+    pub(crate) runs: u64,
+    /// Where the shrunk repro file, its trace and its histories go
+    #[arg(long, value_name = "DIR", default_value = "steadfast-out")]
+    pub(crate) out: PathBuf,
+    /// Print one JSON object a line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CertifyArgs {
+    /// A scenario file or the name of a registered scenario
+    #[arg(value_name = "SCENARIO")]
+    pub(crate) scenario: String,
+    /// The seed of the workload: how many, when, on which cluster
+    #[arg(long, value_name = "S", value_parser = parse_seed, default_value = "0")]
+    pub(crate) seed: u64,
+    /// Plant this bug
+    #[arg(long, value_name = "NAME")]
+    pub(crate) sabotage: Option<String>,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
 }
 
 #[derive(Debug, Args)]

@@ -15,10 +15,13 @@ use steadfast_tui::source::files::{Files, STDIN};
 use steadfast_tui::source::worlds::{Simulator, Worlds};
 use steadfast_tui::theme::{Palette, Theme};
 
-use super::{Context, run_again};
+use super::Context;
+use super::rerun::Rerun;
+use super::wanted::Wanted;
 use crate::batch::caught;
 use crate::cli::console::{ConsoleArgs, ThemeName};
 use crate::problem::Problem;
+use crate::report::Console as Silent;
 use crate::select::one;
 use crate::{Engine, Exit};
 
@@ -140,8 +143,18 @@ impl fmt::Debug for Simulations {
 
 impl Simulator for Simulations {
     fn record(&self, what: &str) -> Result<RunReport, String> {
-        let sabotage = self.sabotage.as_deref();
-        run_again::record(&self.suite, self.engine, what, sabotage).map_err(|it| it.render())
+        // What would be printed on the way goes nowhere: the terminal is not ours to write on.
+        let silent = Silent::new(&self.program, Box::new(std::io::sink()));
+        let context = Context {
+            suite: &self.suite,
+            engine: self.engine,
+            console: &silent,
+            program: &self.program,
+        };
+        let wanted = Wanted::read(&context, what, self.sabotage.as_deref());
+        let wanted = wanted.map_err(|problem| problem.render())?;
+        let made = Rerun::of(&context, &wanted).recorded(wanted.choices.clone());
+        made.map_err(|panic| format!("the run panicked: {panic}"))
     }
 
     fn judge(&self, scenario: &str, seed: u64) -> Result<RunReport, String> {

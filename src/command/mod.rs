@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod campaign;
+mod certify;
 #[cfg(feature = "console")]
 mod console;
 mod fuzz;
@@ -11,7 +12,9 @@ mod run_again;
 mod sabotage;
 #[cfg(feature = "server")]
 mod serve;
+mod shrink;
 mod test;
+mod wanted;
 
 use clap::CommandFactory;
 use serde_json::json;
@@ -39,6 +42,8 @@ pub(crate) fn run(context: &Context<'_>, cli: Cli) -> Result<Exit, Problem> {
         Command::Test(args) => test::run(context, &args),
         Command::Fuzz(args) => fuzz::run(context, &args),
         Command::Repro(args) => run_again::run(context, &args),
+        Command::Certify(args) => certify::run(context, &args),
+        Command::Shrink(args) => shrink::run(context, &args),
         Command::Replay(args) => replay::run(context, &args),
         #[cfg(feature = "console")]
         Command::Console(args) => console::run(context, &args),

@@ -6,6 +6,8 @@ use steadfast_sim::report::{Choices, Options, RunReport};
 use steadfast_sim::sabotage::Bug;
 use steadfast_sim::suite::Suite;
 
+use super::Context;
+use super::wanted::Wanted;
 use crate::Engine;
 use crate::artefacts::{self, Artefacts};
 use crate::batch::caught;
@@ -22,14 +24,37 @@ pub(super) struct Rerun<'a> {
     pub(super) sabotage: Option<&'a str>,
 }
 
-impl Rerun<'_> {
+impl<'a> Rerun<'a> {
+    /// What is wanted.
+    pub(super) fn of(context: &Context<'_>, wanted: &'a Wanted) -> Self {
+        Self {
+            engine: context.engine,
+            suite: &wanted.suite.suite,
+            target: &wanted.target,
+            bug: wanted.suite.bug,
+            sabotage: wanted.sabotage.as_deref(),
+        }
+    }
+
     /// The run with everything recorded; the error is a panic.
     pub(super) fn recorded(&self, choices: Choices) -> Result<RunReport, String> {
         let options = Options {
             trace: true,
             record: true,
             histories: true,
+            points: passes_points(&choices),
             bug: self.bug,
+        };
+        caught(|| (self.engine)(self.suite, &self.target.scenario, choices, options))
+    }
+
+    /// The run with nothing but its choices recorded; the error is a panic.
+    pub(super) fn quick(&self, choices: Choices) -> Result<RunReport, String> {
+        let options = Options {
+            record: true,
+            points: passes_points(&choices),
+            bug: self.bug,
+            ..Options::default()
         };
         caught(|| (self.engine)(self.suite, &self.target.scenario, choices, options))
     }
@@ -62,6 +87,16 @@ impl Rerun<'_> {
             None => "the hashes differ, the events do not".to_owned(),
         }
     }
+}
+
+/// Whether something is set for a point: only then need the run pass any.
+fn passes_points(choices: &Choices) -> bool {
+    let log = match choices {
+        Choices::Seed(_) => return false,
+        Choices::Recorded(log) | Choices::Overridden(log) => log,
+    };
+    let mut series = log.series.iter();
+    series.any(|((label, _), series)| label.starts_with("point.") && !series.choices.is_empty())
 }
 
 fn first_difference(a: &RunReport, b: &RunReport) -> Option<String> {

@@ -1,167 +1,32 @@
 //! `steadfast repro`: one seed, or one recorded run, again.
 
-use std::path::Path;
-
 use serde_json::json;
 use steadfast_sim::kernel::DriftKind;
-use steadfast_sim::report::{Choices, RunReport, Verdict};
-use steadfast_sim::suite::Suite;
+use steadfast_sim::report::{RunReport, Verdict};
 
+use super::Context;
 use super::campaign::our_bug;
 use super::rerun::Rerun;
-use super::{Context, sabotage};
-#[cfg(feature = "console")]
-use crate::Engine;
+use super::wanted::{Recorded, Wanted};
 use crate::Exit;
 use crate::artefacts::check_place;
-use crate::cli::{ReproArgs, parse_seed};
+use crate::cli::ReproArgs;
 use crate::problem::Problem;
 use crate::report::{GOOD, card, json as lines, json_text};
-use crate::repro::{Head, Repro, hash_text};
-use crate::select::{Target, from_text, one, read_text};
-
-/// The largest repro file that is read.
-const MOST_BYTES: u64 = 256 << 20;
-
-/// What is to be run again.
-struct Wanted {
-    choices: Choices,
-    sabotage: Option<String>,
-    recorded: Option<Recorded>,
-}
-
-/// A recorded run: its scenario, and what is said about it.
-struct Recorded {
-    head: Head,
-    path: String,
-}
+use crate::repro::hash_text;
 
 pub(super) fn run(context: &Context<'_>, args: &ReproArgs) -> Result<Exit, Problem> {
     check_place(&args.out)?;
-    let (wanted, scenario) = wanted(&args.what, args.sabotage.as_deref())?;
-    let planted = match &wanted.sabotage {
-        Some(name) => {
-            let sabotage = sabotage::named(context, name)?;
-            Some(context.suite.sabotaged(sabotage))
-        }
-        None => None,
-    };
-    let suite = planted
-        .as_ref()
-        .map_or(context.suite, |planted| &planted.suite);
-    let target = target(suite, &wanted, scenario)?;
-    let rerun = Rerun {
-        engine: context.engine,
-        suite,
-        target: &target,
-        bug: planted.as_ref().and_then(|planted| planted.bug),
-        sabotage: wanted.sabotage.as_deref(),
-    };
-    again(context, args, &wanted, &rerun)
+    let wanted = Wanted::read(context, &args.what, args.sabotage.as_deref())?;
+    again(context, args, &wanted)
 }
 
-/// Makes a run with everything recorded, for whoever wants to look at it.
-#[cfg(feature = "console")]
-pub(super) fn record(
-    suite: &Suite,
-    engine: Engine,
-    what: &str,
-    sabotage: Option<&str>,
-) -> Result<RunReport, Problem> {
-    let (wanted, scenario) = wanted(what, sabotage)?;
-    let planted = match &wanted.sabotage {
-        Some(name) => {
-            let found = suite.sabotages().iter().find(|it| it.name == *name);
-            let unknown = || Problem::user(format!("there is no planted bug `{name}`"));
-            Some(suite.sabotaged(found.ok_or_else(unknown)?))
-        }
-        None => None,
-    };
-    let suite = planted.as_ref().map_or(suite, |planted| &planted.suite);
-    let target = target(suite, &wanted, scenario)?;
-    let rerun = Rerun {
-        engine,
-        suite,
-        target: &target,
-        bug: planted.as_ref().and_then(|planted| planted.bug),
-        sabotage: wanted.sabotage.as_deref(),
-    };
-    let report = rerun.recorded(wanted.choices);
-    report.map_err(|panic| Problem::user(format!("the run panicked: {panic}")))
-}
-
-/// The scenario of a run that is wanted.
-fn target(suite: &Suite, wanted: &Wanted, scenario: &str) -> Result<Target, Problem> {
-    match &wanted.recorded {
-        Some(Recorded { head, path }) => {
-            let file = Path::new(&head.scenario.file).file_name();
-            let file =
-                file.map_or_else(|| path.clone(), |file| file.to_string_lossy().into_owned());
-            Ok(from_text(suite, Some(path), &file, &head.scenario.text)?)
-        }
-        None => one(suite, scenario),
-    }
-}
-
-/// Reads what is meant: a repro file, or a scenario and a seed.
-fn wanted<'a>(what: &'a str, sabotage: Option<&str>) -> Result<(Wanted, &'a str), Problem> {
-    let path = Path::new(what);
-    if path.is_file()
-        || path
-            .extension()
-            .is_some_and(|extension| extension == "json")
-    {
-        let text = read_text(path, MOST_BYTES)?;
-        let Repro { head, choices } = Repro::from_json(&text)
-            .map_err(|why| Problem::user(format!("{what} is no repro file: {why}")))?;
-        let sabotage = sabotage.map(str::to_owned);
-        let sabotage = sabotage.or_else(|| head.sabotage.clone());
-        let recorded = Some(Recorded {
-            head,
-            path: what.to_owned(),
-        });
-        return Ok((
-            Wanted {
-                choices: Choices::Recorded(choices),
-                sabotage,
-                recorded,
-            },
-            what,
-        ));
-    }
-    let Some((scenario, seed)) = what.rsplit_once(':') else {
-        let message = format!("`{what}` is neither a file nor SCENARIO:SEED");
-        return Err(Problem::with_help(
-            message,
-            format!("write a seed, as in {what}:17"),
-        ));
-    };
-    let seed =
-        parse_seed(seed).map_err(|why| Problem::user(format!("`{seed}` is no seed: {why}")))?;
-    let sabotage = sabotage.map(str::to_owned);
-    Ok((
-        Wanted {
-            choices: Choices::Seed(seed),
-            sabotage,
-            recorded: None,
-        },
-        scenario,
-    ))
-}
-
-fn again(
-    context: &Context<'_>,
-    args: &ReproArgs,
-    wanted: &Wanted,
-    rerun: &Rerun<'_>,
-) -> Result<Exit, Problem> {
+fn again(context: &Context<'_>, args: &ReproArgs, wanted: &Wanted) -> Result<Exit, Problem> {
     let console = context.console;
-    let target = rerun.target;
+    let rerun = Rerun::of(context, wanted);
+    let target = &wanted.target;
     let seed = wanted.choices.seed();
-    let command = match &wanted.recorded {
-        Some(recorded) => format!("{} repro {}", context.program, recorded.path),
-        None => console.repro_command(&target.handle, seed, wanted.sabotage.as_deref()),
-    };
+    let command = wanted.command(context);
     let report = match rerun.recorded(wanted.choices.clone()) {
         Ok(report) => report,
         Err(panic) => {

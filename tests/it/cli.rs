@@ -252,6 +252,91 @@ fn a_trace_has_a_line_per_event() {
     assert!(ran.out.lines().count() > 50, "{}", ran.out);
 }
 
+/// One transfer, so that its places are few.
+const SMALL: &str = r#"
+schema = 1
+[world]
+shards = 1
+storm = "10m"
+calm = "30m"
+[[workflow]]
+type = "moneyTransfer"
+id = "transfer-{n}"
+input = { from = "alice", to = "bob", amount = 4000 }
+[services.accounts]
+state = { alice = 10000, bob = 500 }
+[services.email]
+"#;
+
+#[test]
+fn a_certificate_covers_every_place_and_finds_what_breaks_at_one() {
+    let folder = folder();
+    fs::write(folder.path().join("small.toml"), SMALL).expect("it can be written");
+    let safe = run(folder.path(), &["certify", "small.toml"]);
+    assert_eq!(safe.code, 0, "{}{}", safe.out, safe.err);
+    assert!(safe.out.ends_with(": all safe\n"), "{}", safe.out);
+    for column in ["crash", "commit-crash", "power-cut", "pause", "reply-lost"] {
+        assert!(
+            safe.out
+                .lines()
+                .nth(1)
+                .is_some_and(|head| head.contains(column))
+        );
+    }
+    let again = run(folder.path(), &["certify", "small.toml", "--jobs", "1"]);
+    assert_eq!(again.out, safe.out);
+
+    let bug = ["--sabotage", "sync-skipped"];
+    let broken = run(
+        folder.path(),
+        &[&["certify", "small.toml"], &bug[..]].concat(),
+    );
+    assert_eq!(broken.code, 1, "{}{}", broken.out, broken.err);
+    let power_cut = broken.out.lines().filter(|line| line.contains("UNSAFE"));
+    assert!(power_cut.count() > 0, "{}", broken.out);
+    assert!(
+        broken.out.contains("power-cut on engine-1"),
+        "{}",
+        broken.out
+    );
+}
+
+#[test]
+fn a_failed_run_is_shrunk_to_what_it_needs() {
+    let folder = folder();
+    let bug = ["--sabotage", "charge-without-idempotency"];
+    let hunt = run(folder.path(), &[&["fuzz", "--json"], &bug[..]].concat());
+    assert_eq!(hunt.code, 0, "{}{}", hunt.out, hunt.err);
+    let found: serde_json::Value =
+        serde_json::from_str(hunt.out.lines().next().expect("a line")).expect("JSON");
+    let seed = format!(
+        "order_fulfillment:{}",
+        found["seed"].as_str().expect("a text")
+    );
+    let shrunk = run(
+        folder.path(),
+        &[&["shrink", &seed, "--json"], &bug[..]].concat(),
+    );
+    assert_eq!(shrunk.code, 0, "{}{}", shrunk.out, shrunk.err);
+    let last = shrunk.out.lines().last().expect("a line");
+    let summary = &serde_json::from_str::<serde_json::Value>(last).expect("JSON")["summary"];
+    assert_eq!(summary["shrunk"]["minimal"], true);
+    let count = |name: &str| summary["shrunk"][name].as_u64().expect("a number");
+    assert!(
+        count("left") > 0 && count("left") < 10 && count("left") < count("before"),
+        "{summary}"
+    );
+    let repro = run(
+        folder.path(),
+        &["repro", summary["repro"].as_str().expect("a path")],
+    );
+    assert_eq!(repro.code, 1, "{}{}", repro.out, repro.err);
+
+    let passes = run(folder.path(), &["shrink", "order_fulfillment:1"]);
+    assert_eq!(passes.code, 2);
+    assert!(passes.err.contains("does not fail"), "{}", passes.err);
+}
+
 #[test]
 fn help_and_completions_are_there() {
     let folder = folder();

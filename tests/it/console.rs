@@ -168,7 +168,10 @@ fn a_campaign_runs_and_its_seeds_open() {
     let bug = "charge-without-idempotency";
     let args = ["console", "order_fulfillment", "--sabotage", bug];
     let mut pty = Pty::start(&args, &[]);
-    pty.until_text("failed in 1 ways");
+    pty.until("a failure", |screen| {
+        let text = screen.contents();
+        text.contains("failed in ") && !text.contains("failed in 0 ways")
+    });
     pty.press("P");
     pty.until_text("paused");
     pty.press("gg\r");
@@ -257,7 +260,7 @@ fn what_is_copied_goes_to_the_terminals_clipboard() {
         &["console", "scenarios/histories/trial-converted.json"],
         &[],
     );
-    pty.until_text("1 Compact");
+    pty.until_text("40 events");
     pty.press("yi");
     pty.until_text("OSC 52");
     let written = String::from_utf8_lossy(&pty.written).into_owned();

@@ -162,6 +162,7 @@ fn world(events: u64) -> World {
         nodes: (0..12).map(|n| format!("node-{n}")).collect(),
         choices: None,
         drift: None,
+        points: Vec::new(),
         histories: std::collections::BTreeMap::new(),
     };
     World::new("budgets:0", report)

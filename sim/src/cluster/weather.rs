@@ -34,6 +34,8 @@ crate::labels! { 64;
     pub(crate) WORKLOAD_COUNT = "workload.count";
     pub(crate) WORKLOAD_MOMENT = "workload.moment";
     pub(crate) WORKLOAD_WHETHER = "workload.whether";
+    pub(crate) COMMIT_POINT = "point.commit";
+    pub(crate) TASK_POINT = "point.task";
 }
 
 fn label(fault: ClusterFault) -> Label {

@@ -8,7 +8,9 @@ use super::clock::{Face, NodeClock};
 use super::disk::{Disk, Ticket};
 use super::faults::{ClassSet, FaultPlan, Strikes};
 use super::foreign::Rung;
+use super::label::Entity;
 use super::net::{Envelope, Fate, Net, Verdict};
+use super::points::{Points, REPLY_POINT};
 use super::process::{Message, NodeId, Peer, describe};
 use super::queue::Queue;
 use super::storm::Sampler;
@@ -89,6 +91,7 @@ pub(crate) struct Core<M: Message> {
     pub(crate) clogged: Vec<(NodeId, NodeId, Queued<M>)>,
     pub(crate) intercept: Option<Interceptor<M>>,
     pub(crate) strikes: Strikes,
+    pub(crate) points: Points,
     /// Whom foreign clocks have woken.
     pub(crate) rung: Rung,
 }
@@ -149,7 +152,17 @@ impl<M: Message> Core<M> {
                 other => other,
             },
         };
+        let fate = if reply && self.loses_reply(from.node, to.node) {
+            Fate::Lost("reply lost at this point")
+        } else {
+            fate
+        };
         self.dispatch(from, to, fate, message);
+    }
+
+    fn loses_reply(&mut self, from: NodeId, to: NodeId) -> bool {
+        let (link, seq) = (Entity::link(from, to), self.tracer.cause());
+        self.points.pass(&self.chance, REPLY_POINT, link, 1, seq) == 1
     }
 
     #[inline]

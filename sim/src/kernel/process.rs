@@ -173,6 +173,17 @@ impl<M: Message> Ctx<'_, M> {
         self.core.chance.choose_range(label, entity, range)
     }
 
+    /// Passes a point at which one of so many alternatives can be made to happen; 0 is none of them.
+    pub fn point(&mut self, label: Label, alternatives: u64) -> u64 {
+        let Core {
+            points,
+            chance,
+            tracer,
+            ..
+        } = &mut *self.core;
+        points.pass(chance, label, self.me.node, alternatives, tracer.cause())
+    }
+
     /// The node's disk. The handle may be kept; it works as long as the process lives.
     pub fn disk(&mut self) -> Disk {
         self.core.disk(self.me.node)

@@ -79,7 +79,7 @@ impl Simulator for Shipped {
             trace: true,
             record: true,
             histories: true,
-            bug: None,
+            ..Options::default()
         };
         Self {
             most: u64::MAX,

@@ -1,6 +1,8 @@
 //! Canonical JSON: forms, errors, hostile input, real histories, and agreement with
 //! `prost-reflect`.
 
+#[path = "../arbitrary/mod.rs"]
+mod arbitrary;
 mod errors;
 mod forms;
 mod histories;

@@ -18,7 +18,7 @@ use crate::{
     cluster::{
         describe,
         observe::Observation,
-        weather::{ENGINE_LOOK, EXECUTION_EVICTION},
+        weather::{COMMIT_POINT, ENGINE_LOOK, EXECUTION_EVICTION},
         wire::Wire,
     },
     kernel::{CrashKind, Ctx, Digester, Rate, Time, TimerId},
@@ -207,7 +207,8 @@ impl EngineNode {
             .watch
             .see(ctx.true_time(), &Observation::Durable { shard });
         let crash = ClusterFault::CommitCrash;
-        if self.config.weather.strikes(ctx.chance(), crash, ctx.node()) {
+        let strikes = self.config.weather.strikes(ctx.chance(), crash, ctx.node());
+        if strikes || ctx.point(COMMIT_POINT, 1) == 1 {
             return ctx.crash(CrashKind::Process);
         }
         for effect in effects {

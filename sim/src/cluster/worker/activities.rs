@@ -30,6 +30,8 @@ use crate::{
 const SERVICE_PATIENCE: Duration = Duration::from_secs(10);
 /// How often a heartbeat is passed on if the activity has no heartbeat timeout. temporal: sdk-core's default.
 const DEFAULT_THROTTLE: Duration = Duration::from_secs(30);
+/// The longest pause between heartbeats that are passed on: the default of sdk-core.
+const MAX_THROTTLE: Duration = Duration::from_secs(60);
 
 /// The activities of one process.
 #[derive(Debug)]
@@ -447,12 +449,12 @@ fn unknown(context: &ActivityContext) -> ActivityError {
     }
 }
 
-/// 80 % of the heartbeat timeout. temporal: sdk-core activity heartbeat manager.
+/// 80 % of the heartbeat timeout, and a minute at most. temporal: sdk-core activity heartbeat manager.
 fn throttle(heartbeat_timeout: Duration) -> Duration {
     if heartbeat_timeout.is_zero() {
         return DEFAULT_THROTTLE;
     }
-    heartbeat_timeout.saturating_mul(4) / 5
+    MAX_THROTTLE.min(heartbeat_timeout.saturating_mul(4) / 5)
 }
 
 fn timestamp(time: Option<&prost_types::Timestamp>) -> Timestamp {

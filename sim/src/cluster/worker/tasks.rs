@@ -26,6 +26,7 @@ use crate::{
     cluster::{
         client::query_id,
         observe::Observation,
+        weather::TASK_POINT,
         wire::{Answer, Rpc, Wire},
     },
     kernel::{Ctx, Time},
@@ -126,7 +127,8 @@ impl WorkerNode {
         let id = (execution.workflow_id, execution.run_id);
         let chance = ctx.chance().clone();
         let weather = &self.config.weather;
-        if weather.strikes(&chance, ClusterFault::CacheEviction, ctx.node()) {
+        let evicted = weather.strikes(&chance, ClusterFault::CacheEviction, ctx.node());
+        if evicted || ctx.point(TASK_POINT, 1) == 1 {
             self.cache.remove(&id);
             self.forget_locals(ctx, &id);
         }

@@ -13,10 +13,13 @@ use crate::kernel::core::{Act, Core, Event, Node, Queued, message_line};
 use crate::kernel::faults::{CLOCK_JUMP, ClassSet, FaultClass, FaultPlan, Strikes};
 use crate::kernel::foreign::{ForeignClock, Rung};
 use crate::kernel::net::{Envelope, Net, Verdict};
+use crate::kernel::points::{
+    NODE_POINT, POINT_JUMP, POINT_JUMP_BACK, POINT_PAUSE, Point, PointFault, Points,
+};
 use crate::kernel::process::{Ctx, Message, NodeId, Peer, Process, describe};
 use crate::kernel::queue::Queue;
 use crate::kernel::storm::{NETWORK_LABELS, NODE_LABELS, Sampler};
-use crate::kernel::time::Time;
+use crate::kernel::time::{Time, nanos};
 use crate::kernel::timers::Timers;
 use crate::kernel::trace::{Line, TraceKind, TraceSink, Tracer, label_digest};
 
@@ -58,6 +61,8 @@ pub struct WorldConfig {
     pub plan: FaultPlan,
     /// How many trace events lie between two rungs of the ladder.
     pub ladder_every: u64,
+    /// Whether points are numbered, and what is set for them happens.
+    pub points: bool,
 }
 
 impl WorldConfig {
@@ -72,6 +77,7 @@ impl WorldConfig {
             chance,
             plan,
             ladder_every: 1024,
+            points: false,
         }
     }
 }
@@ -146,6 +152,7 @@ impl<M: Message> World<M> {
             chance,
             plan,
             ladder_every,
+            points,
         } = config;
         let core = Core {
             now: Time::ZERO,
@@ -162,6 +169,7 @@ impl<M: Message> World<M> {
             clogged: Vec::new(),
             intercept: None,
             strikes: Strikes::default(),
+            points: Points::new(points),
             rung: Rung::default(),
         };
         Self {
@@ -358,6 +366,8 @@ impl<M: Message> World<M> {
         if let Some(kind) = node.doomed {
             return self.crash_and_restart(id, kind);
         }
+        self.pass_point(id);
+        let node = &mut self.core.nodes[id.index()];
         let strikes = node
             .sampler
             .after_event(&self.core.chance, NODE_LABELS, Some(id));
@@ -376,6 +386,43 @@ impl<M: Message> World<M> {
             }
             _ => self.core.fill_disk(id),
         }
+    }
+
+    /// Lets happen what is set for this point of the node.
+    fn pass_point(&mut self, id: NodeId) {
+        let Core {
+            points,
+            chance,
+            tracer,
+            nodes,
+            ..
+        } = &mut self.core;
+        let faults = PointFault::ALL.len() as u64;
+        let value = points.pass(chance, NODE_POINT, id, faults, tracer.cause());
+        let Some(fault) = PointFault::chosen(value) else {
+            return;
+        };
+        if nodes[id.index()].immune.contains(fault.class()) {
+            return;
+        }
+        self.core.strikes.count(fault.class());
+        match fault {
+            PointFault::Crash => self.crash_and_restart(id, CrashKind::Process),
+            PointFault::PowerCut => self.crash_and_restart(id, CrashKind::Power),
+            PointFault::Pause => self.pause(id, POINT_PAUSE),
+            PointFault::ClockForward => self.core.jump_clock(id, nanos(POINT_JUMP)),
+            PointFault::ClockBack => self.core.jump_clock(id, -nanos(POINT_JUMP_BACK)),
+        }
+    }
+
+    /// The points that were passed, in their order.
+    pub fn points(&self) -> Vec<Point> {
+        self.core.points.list()
+    }
+
+    /// Whether a node is exempt from a class of faults.
+    pub fn is_immune(&self, id: NodeId, class: FaultClass) -> bool {
+        self.core.nodes[id.index()].immune.contains(class)
     }
 
     #[inline]

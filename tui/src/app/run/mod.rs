@@ -232,7 +232,11 @@ impl Run {
     /// Where it is among the breadcrumbs.
     pub(super) fn crumbs(&self) -> Vec<String> {
         let id = &self.history.summary().workflow_id;
-        let id = if id.is_empty() { &self.reference.0 } else { id };
+        let id = if id.is_empty() || self.source == Origin::Events {
+            &self.reference.0
+        } else {
+            id
+        };
         vec![id.clone(), self.tab.name().to_owned()]
     }
 
