@@ -16,6 +16,8 @@ pub enum Exit {
     NotDeterministic,
     /// The command line, a file, or a place to write to is not usable.
     Usage,
+    /// No server can be reached.
+    Unreachable,
     /// A bug of Steadfast, or a panic in the suite's code.
     Bug,
     /// Interrupted from outside.
@@ -31,6 +33,7 @@ impl Exit {
             Self::Usage => 2,
             Self::NotDeterministic => 3,
             Self::NeverExercised => 4,
+            Self::Unreachable => 5,
             Self::Bug => 70,
             Self::Interrupted => 130,
         }

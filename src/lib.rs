@@ -18,6 +18,8 @@ mod command;
 mod exit;
 mod interrupt;
 mod problem;
+#[cfg(feature = "client")]
+mod remote;
 mod report;
 mod repro;
 mod select;

@@ -5,6 +5,8 @@ use std::io;
 use std::path::Path;
 
 use miette::{GraphicalReportHandler, GraphicalTheme};
+#[cfg(feature = "client")]
+use steadfast_client::{ConnectError, SettingsError};
 use steadfast_sim::scenario::Mistakes;
 
 use crate::Exit;
@@ -21,6 +23,12 @@ pub(crate) enum Problem {
     },
     /// A scenario file with mistakes in it.
     Scenario(Mistakes),
+    /// The server refused, or what it was asked for went wrong.
+    #[cfg(feature = "client")]
+    Refused(String),
+    /// No server can be reached.
+    #[cfg(feature = "client")]
+    Unreachable(String),
     /// Nobody reads what is written.
     Closed,
 }
@@ -38,6 +46,11 @@ impl Problem {
             message: message.into(),
             help: Some(help.into()),
         }
+    }
+
+    #[cfg(feature = "client")]
+    pub(crate) fn refused(message: impl Into<String>) -> Self {
+        Self::Refused(message.into())
     }
 
     pub(crate) fn io(doing: &str, path: &Path, error: &io::Error) -> Self {
@@ -59,6 +72,10 @@ impl Problem {
     pub(crate) const fn exit(&self) -> Exit {
         match self {
             Self::Closed => Exit::Passed,
+            #[cfg(feature = "client")]
+            Self::Refused(_) => Exit::Failed,
+            #[cfg(feature = "client")]
+            Self::Unreachable(_) => Exit::Unreachable,
             _ => Exit::Usage,
         }
     }
@@ -91,6 +108,15 @@ impl Problem {
                     }
                 }
             }
+            #[cfg(feature = "client")]
+            Self::Refused(message) => {
+                let _ = writeln!(out, "error: {message}");
+            }
+            #[cfg(feature = "client")]
+            Self::Unreachable(message) => {
+                let _ = writeln!(out, "error: {message}");
+                out.push_str("  help: is it running? `steadfast serve` starts one; --address names another\n");
+            }
             Self::Closed => {}
         }
         out
@@ -100,6 +126,24 @@ impl Problem {
 impl From<Mistakes> for Problem {
     fn from(mistakes: Mistakes) -> Self {
         Self::Scenario(mistakes)
+    }
+}
+
+#[cfg(feature = "client")]
+impl From<SettingsError> for Problem {
+    fn from(error: SettingsError) -> Self {
+        Self::user(error.to_string())
+    }
+}
+
+#[cfg(feature = "client")]
+impl From<ConnectError> for Problem {
+    fn from(error: ConnectError) -> Self {
+        match error {
+            ConnectError::Settings(error) => error.into(),
+            ConnectError::Unreachable { .. } => Self::Unreachable(error.to_string()),
+            ConnectError::Refused { .. } => Self::Refused(error.to_string()),
+        }
     }
 }
 

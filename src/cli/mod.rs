@@ -18,7 +18,7 @@ use steadfast_sim::scenario::parse_duration;
 #[command(version, about, arg_required_else_help = true, max_term_width = 100)]
 #[command(
     after_help = "Exit codes: 0 passed, 1 failed, 2 bad usage or bad file, 3 not \
-    deterministic, 4 never exercised, 70 our bug, 130 interrupted."
+    deterministic, 4 never exercised, 5 server unreachable, 70 our bug, 130 interrupted."
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -58,6 +58,10 @@ pub(crate) enum Command {
     /// Serve as Temporal's test server does: tests may skip time
     #[cfg(feature = "server")]
     TestServer(serve::TestServerArgs),
+    /// What can be asked of a server
+    #[cfg(feature = "client")]
+    #[command(flatten)]
+    Remote(Box<crate::remote::Noun>),
     /// Print a completion script for a shell
     Completions {
         /// The shell

@@ -87,6 +87,9 @@ pub(crate) struct ServeArgs {
     /// A file of API keys; callers then need one of them
     #[arg(long, value_name = "FILE")]
     pub(crate) api_keys: Option<PathBuf>,
+    /// Where Prometheus reads /metrics, without being asked who it is [default: nowhere]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) metrics: Option<SocketAddr>,
     /// Let others than this machine connect, although nothing asks them who they are
     #[arg(long)]
     pub(crate) insecure: bool,
@@ -127,7 +130,7 @@ pub(crate) struct StartDevArgs {
     /// Taken: there is no HTTP API
     #[arg(long, value_name = "PORT")]
     pub(crate) http_port: Option<u16>,
-    /// Taken: there are no metrics yet
+    /// The port on which Prometheus reads /metrics [default: none]
     #[arg(long, value_name = "PORT")]
     pub(crate) metrics_port: Option<u16>,
     /// Taken: there is no Web UI
@@ -180,6 +183,7 @@ impl ServeArgs {
             namespaces: self.namespace.clone(),
             search_attributes: attributes(&self.search_attribute),
             retention: self.retention,
+            metrics: self.metrics,
             ..Config::default()
         }
     }
@@ -190,7 +194,9 @@ impl StartDevArgs {
         let mut namespaces = vec!["default".to_owned()];
         namespaces.extend(self.namespace.iter().filter(|n| *n != "default").cloned());
         let addresses = self.ip.iter().flatten();
+        let metrics = self.metrics_port.zip(self.ip.iter().flatten().next());
         Config {
+            metrics: metrics.map(|(port, ip)| SocketAddr::new(*ip, port)),
             listen: addresses
                 .map(|ip| SocketAddr::new(*ip, self.port))
                 .collect(),

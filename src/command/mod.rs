@@ -54,6 +54,8 @@ pub(crate) fn run(context: &Context<'_>, cli: Cli) -> Result<Exit, Problem> {
         Command::Server(ServerCommand::StartDev(args)) => serve::start_dev(context, &args),
         #[cfg(feature = "server")]
         Command::TestServer(args) => serve::test_server(context, &args),
+        #[cfg(feature = "client")]
+        Command::Remote(noun) => crate::remote::run(context, *noun),
         Command::Completions { shell, json } => completions(context, shell, json),
     }
 }

@@ -18,6 +18,17 @@ use crate::problem::Problem;
 
 pub(crate) fn serve(context: &Context<'_>, args: &ServeArgs) -> Result<Exit, Problem> {
     let open = args.listen.iter().find(|at| !at.ip().is_loopback());
+    if let Some(open) = args
+        .metrics
+        .filter(|at| !at.ip().is_loopback() && !args.insecure)
+    {
+        return Err(Problem::with_help(
+            format!(
+                "{open} can be reached from other machines, and nothing asks who reads the metrics"
+            ),
+            "let --metrics be on 127.0.0.1 or [::1], or say --insecure if the network is yours alone",
+        ));
+    }
     let asks = args.api_keys.is_some() || args.tls_client_ca.is_some();
     if let Some(open) = open
         && !asks
@@ -95,6 +106,11 @@ async fn until_told(context: &Context<'_>, config: Config) -> Result<Exit, Probl
     context
         .console
         .print(&format!("serving on {addresses}, {kept}{skips}\n"))?;
+    if let Some(metrics) = running.metrics() {
+        context
+            .console
+            .print(&format!("metrics on http://{metrics}/metrics\n"))?;
+    }
     tokio::select! {
         () = told.wait() => {
             running.stop().await;

@@ -4,4 +4,6 @@ mod cli;
 #[cfg(feature = "console")]
 mod console;
 mod own;
+#[cfg(all(feature = "client", feature = "server"))]
+mod remote;
 mod tidy;

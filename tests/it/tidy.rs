@@ -93,6 +93,7 @@ fn the_arrows_point_one_way() {
         ("steadfast-core", &["steadfast-proto"]),
         ("steadfast-replay", &["steadfast-proto"]),
         ("steadfast-store", &["steadfast-core", "steadfast-proto"]),
+        ("steadfast-client", &["steadfast-proto"]),
         (
             "steadfast-server",
             &["steadfast-core", "steadfast-proto", "steadfast-store"],
@@ -124,7 +125,14 @@ fn the_arrows_point_one_way() {
                 "{name} uses {dependency}"
             );
         }
-        if !["steadfast-proto", "steadfast-server", "steadfast-tui"].contains(&name.as_str()) {
+        if ![
+            "steadfast-proto",
+            "steadfast-client",
+            "steadfast-server",
+            "steadfast-tui",
+        ]
+        .contains(&name.as_str())
+        {
             for runtime in ["tokio", "tonic", "async-std", "smol"] {
                 assert!(
                     !dependencies.contains(runtime),

@@ -3,6 +3,7 @@
 //! The engine itself decodes no payload; these are for workers, scenarios and tools.
 
 use bytes::Bytes;
+use prost::{Message, Name};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::temporal::api::common::v1::{Payload, Payloads};
@@ -74,6 +75,28 @@ impl Payload {
     }
 }
 
+/// The payloads of a message, in the order in which they are encoded; those of search attributes are left out, because
+/// servers read them and nothing may be hidden in them.
+pub fn collect<M: Message + Name>(message: &M) -> Vec<Payload> {
+    let mut found = Vec::new();
+    crate::json::exchange(message, |payload| {
+        found.push(payload.clone());
+        Some(payload)
+    });
+    found
+}
+
+/// The message with other payloads in the places where [`collect`] found some, or nothing if there are more or fewer.
+pub fn replaced<M: Message + Name + Default>(message: &M, payloads: Vec<Payload>) -> Option<M> {
+    let mut payloads = payloads.into_iter();
+    let encoded = crate::json::exchange(message, |_| payloads.next())?;
+    if payloads.next().is_some() {
+        return None;
+    }
+    let decoded = M::decode(Bytes::from(encoded));
+    Some(decoded.expect("only payloads have changed"))
+}
+
 impl FromIterator<Payload> for Payloads {
     fn from_iter<I: IntoIterator<Item = Payload>>(payloads: I) -> Self {
         Self {
@@ -93,6 +116,10 @@ impl From<Payload> for Payloads {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::temporal::api::{
+        common::v1::{Memo, SearchAttributes},
+        workflowservice::v1::StartWorkflowExecutionRequest,
+    };
 
     #[test]
     fn values_survive() {
@@ -104,6 +131,34 @@ mod tests {
             ("order-1".into(), 3)
         );
         assert!(payload.to_json::<bool>().is_err());
+    }
+
+    #[test]
+    fn payloads_are_exchanged_wherever_they_are_but_in_search_attributes() {
+        let payload = |text: &str| Payload::binary(text.to_owned());
+        let memo = [("m".to_owned(), payload("memo"))].into();
+        let attributes = [("a".to_owned(), payload("attribute"))].into();
+        let message = StartWorkflowExecutionRequest {
+            workflow_id: "w".to_owned(),
+            input: Some([payload("one"), payload("two")].into_iter().collect()),
+            memo: Some(Memo { fields: memo }),
+            search_attributes: Some(SearchAttributes {
+                indexed_fields: attributes,
+            }),
+            ..StartWorkflowExecutionRequest::default()
+        };
+        let found = collect(&message);
+        assert_eq!(found, [payload("one"), payload("two"), payload("memo")]);
+        let shout = |p: &Payload| Payload::binary(p.data.to_ascii_uppercase());
+        let loud = replaced(&message, found.iter().map(shout).collect()).expect("as many");
+        assert_eq!(
+            collect(&loud),
+            [payload("ONE"), payload("TWO"), payload("MEMO")]
+        );
+        assert_eq!(loud.search_attributes, message.search_attributes);
+        assert_eq!(loud.workflow_id, "w");
+        assert_eq!(replaced(&message, vec![payload("one")]), None);
+        assert_eq!(replaced(&message, vec![payload("x"); 4]), None);
     }
 
     #[test]

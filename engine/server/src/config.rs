@@ -21,6 +21,8 @@ pub struct Config {
     pub retention: Duration,
     /// Whose time it is.
     pub time: TimeMode,
+    /// Where Prometheus may read what the server counts; `None` if nowhere. Nobody is asked who he is there.
+    pub metrics: Option<SocketAddr>,
     /// Encrypts connections; `None` for plain ones.
     pub tls: Option<Tls>,
     /// Whom callers must be known to; `None` if to nobody.
@@ -37,6 +39,7 @@ impl Default for Config {
             search_attributes: BTreeMap::new(),
             retention: Duration::from_secs(24 * 3600),
             time: TimeMode::Real,
+            metrics: None,
             tls: None,
             keys: None,
         }

@@ -9,9 +9,12 @@ use std::{
         mpsc::{self, Sender},
     },
     thread,
+    time::Instant,
 };
 
 use steadfast_store::{Disk, DiskError, FileId, RealDisk, SyncId};
+
+use crate::metrics::Metrics;
 
 type Results = Arc<Mutex<BTreeMap<SyncId, Result<(), DiskError>>>>;
 
@@ -33,15 +36,21 @@ impl fmt::Debug for BackgroundDisk {
 
 impl BackgroundDisk {
     /// `wake` is called after every sync.
-    pub(crate) fn new(disk: RealDisk, wake: impl Fn() + Send + 'static) -> Result<Self, DiskError> {
+    pub(crate) fn new(
+        disk: RealDisk,
+        metrics: Metrics,
+        wake: impl Fn() + Send + 'static,
+    ) -> Result<Self, DiskError> {
         let (jobs, work) = mpsc::channel::<(SyncId, File)>();
         let results = Results::default();
         let ended = Arc::clone(&results);
         let syncer = move || {
             for (id, file) in work {
+                let began = Instant::now();
                 let result = file
                     .sync_data()
                     .map_err(|e| DiskError::Failed(e.to_string()));
+                metrics.synced(began.elapsed());
                 ended
                     .lock()
                     .expect("no holder of this lock panics")

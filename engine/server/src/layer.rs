@@ -6,6 +6,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Instant,
 };
 
 use http::{HeaderMap, HeaderValue, Request, Response};
@@ -14,6 +15,7 @@ use tower::{Layer, Service};
 
 use crate::{
     access::{self, Access, Keys},
+    metrics::Metrics,
     rpc::MAX_MESSAGE_BYTES,
 };
 
@@ -22,6 +24,8 @@ use crate::{
 pub(crate) struct Around {
     /// Whom callers must be known to; `None` if to nobody.
     pub(crate) keys: Option<Arc<Keys>>,
+    /// Where calls are counted.
+    pub(crate) metrics: Metrics,
 }
 
 impl<S> Layer<S> for Around {
@@ -31,6 +35,7 @@ impl<S> Layer<S> for Around {
         AroundCalls {
             inner,
             keys: self.keys.clone(),
+            metrics: self.metrics.clone(),
         }
     }
 }
@@ -40,6 +45,7 @@ impl<S> Layer<S> for Around {
 pub(crate) struct AroundCalls<S> {
     inner: S,
     keys: Option<Arc<Keys>>,
+    metrics: Metrics,
 }
 
 /// The services whose callers must be known; health and reflection tell nothing of anybody.
@@ -64,13 +70,18 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let path = request.uri().path().to_owned();
+        let began = Instant::now();
+        let metrics = self.metrics.clone();
         let access = match self.keys.as_ref().filter(|_| path.starts_with(TEMPORAL)) {
             None => Access::Everything,
             Some(keys) => {
                 let shown = request.headers().get("authorization");
                 match keys.verify(shown.map(HeaderValue::as_bytes)) {
                     Ok(access) => access,
-                    Err(refused) => return Box::pin(async move { Ok(refused.into_http()) }),
+                    Err(refused) => {
+                        metrics.answered(&path, refused.code(), began.elapsed());
+                        return Box::pin(async move { Ok(refused.into_http()) });
+                    }
                 }
             }
         };
@@ -78,7 +89,10 @@ where
         Box::pin(async move {
             let mut response = access::on_behalf_of(access, answer).await?;
             reword(&path, response.headers_mut());
-            if let Some(code) = response.headers().get("grpc-status") {
+            let code = response.headers().get("grpc-status");
+            let known = code.map_or(Code::Ok, |code| Code::from_bytes(code.as_bytes()));
+            metrics.answered(&path, known, began.elapsed());
+            if let Some(code) = code {
                 tracing::debug!(call = path, ?code, message = ?response.headers().get("grpc-message"), "refused");
             }
             Ok(response)

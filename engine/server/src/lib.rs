@@ -21,6 +21,7 @@ mod deadline;
 mod disk;
 mod engine;
 mod layer;
+mod metrics;
 mod rpc;
 mod server;
 mod status;

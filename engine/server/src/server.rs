@@ -27,6 +27,7 @@ use crate::{
     config::{Config, TimeMode},
     engine::{self, Ask, Ended, Engine},
     layer::Around,
+    metrics::{self, Metrics},
     rpc::{Frontend, Heartbeats, MAX_MESSAGE_BYTES, read_endpoints},
 };
 
@@ -72,6 +73,7 @@ pub enum ServeError {
 #[derive(Debug)]
 pub struct Running {
     addresses: Vec<SocketAddr>,
+    metrics: Option<SocketAddr>,
     engine: Engine,
     ended: Ended,
     stop: watch::Sender<bool>,
@@ -90,15 +92,24 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
     }
     let addresses = listeners.iter().filter_map(|l| l.local_addr().ok());
     let addresses = addresses.collect();
+    let counted = Metrics::default();
+    let page = match config.metrics {
+        None => None,
+        Some(address) => {
+            let listening = metrics::listen(address).await;
+            Some(listening.map_err(|source| ServeError::Listen { address, source })?)
+        }
+    };
     let skips = matches!(config.time, TimeMode::Skipping { .. });
     let (engine, inbox) = Engine::new(skips).map_err(engine::EngineError::from)?;
-    let ended = engine::spawn(&config, engine.clone(), inbox)?;
+    let ended = engine::spawn(&config, engine.clone(), inbox, counted.clone())?;
     let cluster_id = prepare(&config, &engine).await?;
     let frontend = Frontend {
         engine: engine.clone(),
         cluster_id,
         shards: config.shards,
         workers: Heartbeats::new(),
+        metrics: counted.clone(),
     };
     let (health, routes) = routes(&frontend, skips).await?;
     let (stop, stopped) = watch::channel(false);
@@ -119,13 +130,23 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
             .max_concurrent_streams(STREAMS)
             .layer(Around {
                 keys: config.keys.clone(),
+                metrics: counted.clone(),
             })
             .add_routes(routes.clone())
             .serve_with_incoming_shutdown(TcpListenerStream::new(listener), ends);
         tasks.spawn(serving);
     }
+    let metrics = page.map(|(address, listener)| {
+        let serving = metrics::serve(listener, counted, stopped);
+        tasks.spawn(async move {
+            serving.await;
+            Ok(())
+        });
+        address
+    });
     Ok(Running {
         addresses,
+        metrics,
         engine,
         ended,
         stop,
@@ -257,6 +278,12 @@ impl Running {
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Where Prometheus may read what it counts, if anywhere.
+    #[must_use]
+    pub fn metrics(&self) -> Option<SocketAddr> {
+        self.metrics
     }
 
     /// Waits until the machines die, which they do only of a bug or when no shard can be had; never returns otherwise.

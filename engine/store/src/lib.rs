@@ -120,4 +120,7 @@ pub trait Store {
     /// # Errors
     /// As [`Self::list`].
     fn count(&self, query: &Query, group_by: Option<GroupBy>) -> Result<Count, StoreError>;
+
+    /// How many rows, of all namespaces, are of runs that have not closed.
+    fn open_runs(&self) -> u64;
 }

@@ -307,6 +307,10 @@ impl Store for Memory {
     fn count(&self, query: &Query, group_by: Option<GroupBy>) -> Result<Count, StoreError> {
         Ok(self.rows.count(query, group_by))
     }
+
+    fn open_runs(&self) -> u64 {
+        self.rows.open()
+    }
 }
 
 /// What a batch changes of rows.

@@ -63,6 +63,8 @@ struct Table<M> {
     rows: BTreeMap<Place, Kept<M>>,
     /// Start and close time of each run: where its row is.
     places: BTreeMap<(WorkflowId, RunId), (Timestamp, Option<Timestamp>)>,
+    /// How many of them are open.
+    open: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -119,6 +121,7 @@ impl<M> Default for Table<M> {
         Self {
             rows: BTreeMap::new(),
             places: BTreeMap::new(),
+            open: 0,
         }
     }
 }
@@ -183,6 +186,11 @@ impl<M> Rows<M> {
         Count { counts, next }
     }
 
+    /// How many rows are of open runs.
+    pub(crate) fn open(&self) -> u64 {
+        self.namespaces.values().map(|table| table.open).sum()
+    }
+
     /// Looks at rows in their order, as many as the query allows, and shows those that are wanted until `visit` has
     /// enough. Says after which place to go on.
     fn visit(
@@ -225,6 +233,7 @@ impl<M> Table<M> {
 
     fn take(&mut self, run: &(WorkflowId, RunId)) -> Option<Kept<M>> {
         let (start, close) = self.places.remove(run)?;
+        self.open -= u64::from(close.is_none());
         self.rows.remove(&Place::new(start, close, run.1.clone()))
     }
 
@@ -238,6 +247,7 @@ impl<M> Table<M> {
         let place = Place::new(row.start_time, close, run.1.clone());
         self.rows.insert(place, kept);
         self.places.insert(run, (row.start_time, close));
+        self.open += u64::from(close.is_none());
     }
 
     /// The rows that may be wanted, in their order.

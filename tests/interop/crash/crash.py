@@ -5,7 +5,7 @@ told against the histories.
 
 What is checked, by the clients' own log:
 
-* every start, signal and completion that was acknowledged is in the histories;
+* every start, signal, update and completion that was acknowledged is in the histories;
 * nothing is there twice, and nothing that nobody asked for;
 * every history is whole: dense ids, one start, one close at its end;
 * every workflow finishes, with all that it was told.
@@ -35,6 +35,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 QUEUE = "crash"
 AT_ONCE = 12
 SIGNALS = 4
+UPDATES = 2
 #: How long all workflows may take to finish once the killing is over.
 CALM_SECONDS = 180
 
@@ -69,6 +70,11 @@ class Collect:
     def tell(self, word: str) -> None:
         self.words.append(word)
 
+    @workflow.update
+    def ask(self, word: str) -> str:
+        self.words.append(word)
+        return f"noted {word}"
+
     @workflow.signal
     def finish(self) -> None:
         self.last = True
@@ -82,6 +88,7 @@ class Told:
     run_id: str | None = None
     acknowledged: list[str] = field(default_factory=list)
     unsure: list[str] = field(default_factory=list)
+    updated: list[str] = field(default_factory=list)
     result: list[str] | None = None
 
 
@@ -135,6 +142,18 @@ async def one(client: Client, told: Told) -> None:
         except RPCError:
             # It may have arrived, and is not sent again: then twice would be right.
             told.unsure.append(word)
+    for number in range(UPDATES):
+        word = f"{told.id}/update-{number}"
+        while word not in told.updated:
+            try:
+                # The same id is the same update, however often it is sent.
+                answer = await handle.execute_update(Collect.ask, word, id=word)
+            except RPCError:
+                await asyncio.sleep(0.1)
+                continue
+            if answer != f"noted {word}":
+                raise SystemExit(f"{word} was answered {answer!r}")
+            told.updated.append(word)
     while True:
         try:
             await handle.signal(Collect.finish)
@@ -181,8 +200,20 @@ async def judge(client: Client, told: Told) -> list[str]:
     for word in signalled:
         if signalled.count(word) > 1 or word not in told.acknowledged + told.unsure:
             wrong.append(f"{word} is there {signalled.count(word)} times")
-    if told.result is not None and told.result != signalled[: len(told.result)]:
-        wrong.append(f"its result {told.result} is not what it was told: {signalled}")
+    result = told.result or []
+    accepted = [
+        event.workflow_execution_update_accepted_event_attributes.accepted_request.meta.update_id
+        for event in events
+        if event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED
+    ]
+    if sorted(accepted) != sorted(told.updated):
+        wrong.append(f"updates {told.updated} were acknowledged, {accepted} are there")
+    for word in told.updated:
+        if result.count(word) != 1:
+            wrong.append(f"{word} was acknowledged and had effect {result.count(word)} times")
+    by_signal = [word for word in result if word not in told.updated]
+    if by_signal != signalled[: len(by_signal)]:
+        wrong.append(f"its result {result} is not what it was told: {signalled}")
     if not set(told.acknowledged) <= set(told.result or []):
         wrong.append(f"its result lacks {set(told.acknowledged) - set(told.result or [])}")
     return [f"{told.id}: {what}" for what in wrong]
@@ -244,10 +275,11 @@ async def main() -> int:
     for what in wrong[:20]:
         print(f"FAIL {what}")
     signals = sum(len(told.acknowledged) for told in everything)
+    updates = sum(len(told.updated) for told in everything)
     unsure = sum(len(told.unsure) for told in everything)
     print(
-        f"crash: {asked.kills} kills in {lasted:.0f} s, {len(everything)} workflows, {signals} signals acknowledged,"
-        f" {unsure} unsure; slowest start {server.slowest * 1000:.0f} ms; {len(wrong)} wrong"
+        f"crash: {asked.kills} kills in {lasted:.0f} s, {len(everything)} workflows, {signals} signals"
+        f" and {updates} updates acknowledged, {unsure} unsure; slowest start {server.slowest * 1000:.0f} ms; {len(wrong)} wrong"
     )
     await server.kill()
     if wrong:

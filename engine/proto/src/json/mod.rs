@@ -35,6 +35,7 @@
 mod error;
 mod history;
 pub mod limits;
+mod payloads;
 mod read;
 mod scalar;
 mod schema;
@@ -46,6 +47,7 @@ mod write;
 use prost::{Message, Name};
 use serde::ser::{Serialize, Serializer};
 
+pub(crate) use self::payloads::exchange;
 pub use self::{
     error::{JsonError, JsonProblem},
     history::{history_from_json, history_from_json_with, history_to_json},
@@ -79,6 +81,19 @@ pub struct Canonical<'a, M>(pub &'a M);
 impl<M: Message + Name> Serialize for Canonical<'_, M> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         Wire::of(message_of::<M>(), &self.0.encode_to_vec()).serialize(serializer)
+    }
+}
+
+/// A message that serializes as Temporal's own command line shows it: canonical JSON, but payloads that hold JSON are
+/// that JSON. Workers' replayers do not read this form.
+#[derive(Debug, Clone, Copy)]
+pub struct Shorthand<'a, M>(pub &'a M);
+
+impl<M: Message + Name> Serialize for Shorthand<'_, M> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let bytes = self.0.encode_to_vec();
+        let wire = Wire::of(message_of::<M>(), &bytes).shorthand();
+        wire.serialize(serializer)
     }
 }
 

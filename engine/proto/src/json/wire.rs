@@ -143,6 +143,11 @@ impl Output {
         self.close(start);
     }
 
+    /// Fields as they are encoded elsewhere.
+    pub(super) fn put_encoded(&mut self, fields: &[u8]) {
+        self.0.extend_from_slice(fields);
+    }
+
     /// Begins a nested message, to be ended by [`close`](Self::close).
     pub(super) fn open(&mut self, number: u32) -> usize {
         self.key(number, 2);

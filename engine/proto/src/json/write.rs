@@ -4,7 +4,9 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::ser::{Error, Serialize, SerializeMap, SerializeSeq, Serializer};
 
 use super::{
-    limits, read,
+    limits,
+    payloads::held,
+    read,
     schema::{Arity, Field, Kind, Message, Shape},
     text,
     wire::{Raw, low},
@@ -18,6 +20,8 @@ pub(super) struct Wire<'a> {
     /// Levels of messages that may still nest in this one. The bytes of an `Any` are anyone's.
     room: usize,
     in_any: bool,
+    /// Whether payloads that hold JSON are shown as what they hold.
+    shorthand: bool,
 }
 
 impl<'a> Wire<'a> {
@@ -28,6 +32,15 @@ impl<'a> Wire<'a> {
             bytes,
             room: usize::MAX,
             in_any: false,
+            shorthand: false,
+        }
+    }
+
+    /// The same, with payloads shown as what they hold where that is JSON.
+    pub(super) fn shorthand(self) -> Self {
+        Self {
+            shorthand: true,
+            ..self
         }
     }
 
@@ -37,6 +50,7 @@ impl<'a> Wire<'a> {
             bytes,
             room: limits::NESTING,
             in_any: true,
+            shorthand: false,
         }
     }
 
@@ -146,6 +160,11 @@ fn embedded(url: &str, bytes: &[u8]) -> Option<(Shape, serde_json::Value)> {
 
 impl Serialize for Wire<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.shorthand
+            && let Some(held) = held(self.message, self.bytes)
+        {
+            return held.serialize(serializer);
+        }
         match self.message.shape {
             Shape::Object => self.object(serializer),
             Shape::Any => self.any(serializer),

@@ -27,6 +27,7 @@ use super::{
 use crate::{
     config::{Config, Persistence},
     disk::BackgroundDisk,
+    metrics::Metrics,
 };
 
 /// So many posts are taken before the store is asked to write: what is more shares the next sync.
@@ -65,6 +66,7 @@ pub(super) struct Host {
     inbox: Receiver<Post>,
     engine: Engine,
     pub(super) store: Box<dyn Store + Send>,
+    pub(super) metrics: Metrics,
     pub(super) shards: BTreeMap<ShardId, Shard>,
     pub(super) matching: Matching,
     pub(super) callers: Callers,
@@ -88,8 +90,9 @@ pub(crate) fn spawn(
     config: &Config,
     engine: Engine,
     inbox: Receiver<Post>,
+    metrics: Metrics,
 ) -> Result<Ended, EngineError> {
-    let store = open(config, &engine)?;
+    let store = open(config, &engine, &metrics)?;
     let mut chance = Chance::new()?;
     let shards = store.shards();
     let mut effects = Vec::new();
@@ -98,6 +101,7 @@ pub(crate) fn spawn(
         inbox,
         engine,
         store,
+        metrics,
         shards: BTreeMap::new(),
         matching,
         callers: Callers::default(),
@@ -124,7 +128,11 @@ pub(crate) fn spawn(
     Ok(ended)
 }
 
-fn open(config: &Config, engine: &Engine) -> Result<Box<dyn Store + Send>, EngineError> {
+fn open(
+    config: &Config,
+    engine: &Engine,
+    metrics: &Metrics,
+) -> Result<Box<dyn Store + Send>, EngineError> {
     match &config.persistence {
         Persistence::Memory => Ok(Box::new(Memory::new(config.shards))),
         Persistence::Directory(directory) => {
@@ -135,7 +143,7 @@ fn open(config: &Config, engine: &Engine) -> Result<Box<dyn Store + Send>, Engin
             let engine = engine.clone();
             let wake = move || engine.post(Post::Synced);
             let disk = RealDisk::open(directory)
-                .and_then(|disk| BackgroundDisk::new(disk, wake))
+                .and_then(|disk| BackgroundDisk::new(disk, metrics.clone(), wake))
                 .map_err(|source| EngineError::Directory {
                     directory: directory.clone(),
                     source,
@@ -149,6 +157,7 @@ impl Host {
     fn run(mut self) {
         loop {
             self.settle();
+            self.metrics.open(self.store.open_runs());
             let stop = self.take();
             self.recover_due();
             self.tick_due();

@@ -68,6 +68,7 @@ impl Host {
     fn hold(&mut self, step: Effects) {
         let Effects { batch, mut effects } = step;
         let shard = batch.shard;
+        self.metrics.submits(batch.entries.len());
         let ticket = self.store.submit(batch);
         for effect in &mut effects {
             if let Effect::Load(key) = effect {

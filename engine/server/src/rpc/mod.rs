@@ -39,6 +39,7 @@ use tonic::Status;
 use crate::{
     access,
     engine::{Answer, Ask, Engine},
+    metrics::Metrics,
     status::status,
 };
 
@@ -55,6 +56,7 @@ pub(crate) struct Frontend {
     pub(crate) shards: u32,
     /// What workers say about themselves.
     pub(crate) workers: Heartbeats,
+    pub(crate) metrics: Metrics,
 }
 
 /// What a call comes to.

@@ -22,7 +22,7 @@ use steadfast_proto::temporal::api::{
 use tonic::Request;
 
 use super::{Called, Frontend, unexpected};
-use crate::{deadline, status::status};
+use crate::{deadline, metrics::Kind, status::status};
 
 /// Endpoints in one page. temporal: `limit.listNexusEndpointsMaxPageSize` and its default.
 const PAGE: usize = 100;
@@ -118,6 +118,7 @@ impl Frontend {
         self.namespace(&body.namespace)?;
         let heartbeats = std::mem::take(&mut body.worker_heartbeat);
         self.workers.record(&body.namespace, heartbeats);
+        let _polling = self.metrics.polls(Kind::Nexus);
         let answer = self
             .ask_matching(|to| parse::poll_nexus(body, to, patience))
             .await?;

@@ -24,7 +24,7 @@ use steadfast_proto::temporal::api::workflowservice::v1::{
 use tonic::Request;
 
 use super::{Called, Frontend, unexpected};
-use crate::{deadline, engine::Answer, status::status};
+use crate::{deadline, engine::Answer, metrics::Kind, status::status};
 
 impl Frontend {
     pub(super) async fn poll_workflow_task_queue(
@@ -34,6 +34,7 @@ impl Frontend {
         let patience = deadline::poll(request.metadata()).map_err(status)?;
         let body = request.into_inner();
         self.namespace(&body.namespace)?;
+        let _polling = self.metrics.polls(Kind::Workflow);
         let answer = self
             .ask_matching(|to| parse::poll_workflow(body, to, patience))
             .await?;
@@ -45,7 +46,11 @@ impl Frontend {
         match reply {
             Reply::NoTask => Ok(PollWorkflowTaskQueueResponse::default()),
             Reply::WorkflowTask(task) => {
-                Ok(render::workflow_task(*task, render::events(events), more))
+                let task = render::workflow_task(*task, render::events(events), more);
+                let (scheduled, started) =
+                    (task.scheduled_time.as_ref(), task.started_time.as_ref());
+                self.metrics.has_task(Kind::Workflow, scheduled, started);
+                Ok(task)
             }
             Reply::QueryTask(task) => Ok(render::query_task(*task, render::events(events), more)),
             _ => Err(unexpected()),
@@ -111,12 +116,19 @@ impl Frontend {
         let patience = deadline::poll(request.metadata()).map_err(status)?;
         let body = request.into_inner();
         self.namespace(&body.namespace)?;
+        let _polling = self.metrics.polls(Kind::Activity);
         let answer = self
             .ask_matching(|to| parse::poll_activity(body, to, patience))
             .await?;
         match answer.reply {
             Reply::NoTask => Ok(PollActivityTaskQueueResponse::default()),
-            Reply::ActivityTask(task) => Ok(render::activity_task(*task)),
+            Reply::ActivityTask(task) => {
+                let task = render::activity_task(*task);
+                let scheduled = task.current_attempt_scheduled_time.as_ref();
+                self.metrics
+                    .has_task(Kind::Activity, scheduled, task.started_time.as_ref());
+                Ok(task)
+            }
             _ => Err(unexpected()),
         }
     }

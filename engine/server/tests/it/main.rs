@@ -7,6 +7,7 @@ mod basics;
 mod client;
 mod durable;
 mod hostile;
+mod metrics;
 mod schedules;
 mod skipping;
 mod visibility;

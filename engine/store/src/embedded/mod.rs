@@ -526,6 +526,10 @@ impl<D: Disk> Store for Embedded<D> {
         self.rows_are_known()?;
         Ok(self.rows.count(query, group_by))
     }
+
+    fn open_runs(&self) -> u64 {
+        self.rows.open()
+    }
 }
 
 /// Notes everything in a durable group.
