@@ -350,8 +350,12 @@ fn schedules_are_looked_after() {
 fn namespaces_search_attributes_and_the_cluster_are_looked_after() {
     let server = Served::start();
     assert_eq!(server.json("operator cluster health")["status"], "SERVING");
-    assert!(server.json("operator cluster system")["capabilities"].is_object());
-    assert!(server.json("operator cluster describe")["clusterId"].is_string());
+    let system = server.json("operator cluster system");
+    assert_eq!(system["capabilities"]["supportsSchedules"], true);
+    let cluster = server.json("operator cluster describe");
+    let listed = server.json("operator cluster list");
+    assert_eq!(listed[0]["clusterId"], cluster["clusterId"]);
+    assert_eq!(listed.as_array().map(Vec::len), Some(1));
     let created = server.verb(
         "operator namespace create --namespace shop --retention 2d --description d --data a=b",
     );

@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 
 use steadfast_core::namespace::wire::CLUSTER;
+use steadfast_proto::temporal::api::operatorservice::v1::{
+    ClusterMetadata, ListClustersRequest, ListClustersResponse,
+};
 use steadfast_proto::temporal::api::workflowservice::v1::{
     GetClusterInfoRequest, GetClusterInfoResponse, GetSystemInfoRequest, GetSystemInfoResponse,
     get_system_info_response::Capabilities,
@@ -26,9 +29,11 @@ impl Frontend {
                 signal_and_query_header: true,
                 internal_error_differentiation: true,
                 activity_failure_include_heartbeat: true,
+                supports_schedules: true,
                 encoded_failure_attributes: true,
                 upsert_memo: true,
                 sdk_metadata: true,
+                count_group_by_execution_status: true,
                 eager_workflow_start: true,
                 nexus: true,
                 ..Capabilities::default()
@@ -64,6 +69,24 @@ impl Frontend {
             initial_failover_version: 1,
             failover_version_increment: 10,
             ..GetClusterInfoResponse::default()
+        })
+    }
+
+    /// There is one cluster: this server.
+    pub(super) async fn list_clusters(
+        &self,
+        _: Request<ListClustersRequest>,
+    ) -> Called<ListClustersResponse> {
+        Ok(ListClustersResponse {
+            clusters: vec![ClusterMetadata {
+                cluster_name: CLUSTER.to_owned(),
+                cluster_id: self.cluster_id.clone(),
+                initial_failover_version: 1,
+                history_shard_count: i32::try_from(self.shards).unwrap_or(i32::MAX),
+                is_connection_enabled: true,
+                ..ClusterMetadata::default()
+            }],
+            ..ListClustersResponse::default()
         })
     }
 }

@@ -114,6 +114,7 @@ impl OperatorService for Frontend {
         get_nexus_endpoint: operator::GetNexusEndpointRequest => operator::GetNexusEndpointResponse;
         list_nexus_endpoints: operator::ListNexusEndpointsRequest => operator::ListNexusEndpointsResponse;
         delete_namespace: operator::DeleteNamespaceRequest => operator::DeleteNamespaceResponse;
+        list_clusters: operator::ListClustersRequest => operator::ListClustersResponse;
     }
 }
 
