@@ -75,6 +75,8 @@ struct Outside<'a> {
 }
 
 async fn go(console: &Console, session: &mut Session) -> io::Result<()> {
+    // Before anything is shown: who sees the screen may already end it.
+    let mut signals = Signals::listen()?;
     let (answers, mut answered) = mpsc::channel(WAITING);
     let size = session.size()?;
     let mut outside = Outside {
@@ -96,7 +98,6 @@ async fn go(console: &Console, session: &mut Session) -> io::Result<()> {
     outside.session.draw(&model)?;
     outside.carry_out(first, &mut model)?;
     let mut keys = EventStream::new();
-    let mut signals = Signals::listen()?;
     let mut drawn = Instant::now();
     let mut frame: Option<Instant> = None;
     while !outside.quit {
