@@ -185,6 +185,10 @@ var lifecycleCases = []testCase{
 		id := handle.GetID()
 		c.signal(ctx, id, "put", "a")
 		c.signal(ctx, id, "put", "b")
+		// Only the workflow task behind the activity sets the query's handler.
+		eventually(ctx, "the activity's end", func() bool {
+			return slices.Contains(c.events(ctx, id, ""), "ActivityTaskCompleted")
+		})
 		equal(query[[]string](ctx, c, id, "held"), []string{"a", "b"}, "before")
 		var finished int64
 		for _, event := range c.history(ctx, id, "").Events {
