@@ -13,6 +13,7 @@ What is checked, by the clients' own log:
 
 import argparse
 import asyncio
+import os
 import random
 import shutil
 import signal
@@ -290,4 +291,7 @@ async def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main()))
+    code = asyncio.run(main())
+    sys.stdout.flush()
+    # Not `sys.exit`: the SDK's threads may call into an interpreter that shuts down, which aborts the process.
+    os._exit(code)

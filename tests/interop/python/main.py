@@ -9,6 +9,7 @@ Exit code 1 if one failed.
 import argparse
 import asyncio
 import logging
+import os
 import sys
 import uuid
 
@@ -62,4 +63,7 @@ async def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main()))
+    code = asyncio.run(main())
+    sys.stdout.flush()
+    # Not `sys.exit`: the SDK's threads may call into an interpreter that shuts down, which aborts the process.
+    os._exit(code)
