@@ -82,6 +82,7 @@ fn engine(_: &Suite, scenario: &Scenario, choices: Choices, options: Options) ->
         coverage,
         ladder: world.ladder().clone(),
         trace: Vec::new(),
+        journal: steadfast_sim::journal::Journal::default(),
         nodes: Vec::new(),
         choices: options.record.then(|| ChoiceLog {
             seed,

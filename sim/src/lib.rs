@@ -6,6 +6,7 @@
 pub mod certify;
 pub mod checkers;
 pub mod cluster;
+pub mod journal;
 pub mod kernel;
 pub mod report;
 pub mod run;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use steadfast_proto::temporal::api::history::v1::History;
 
+use crate::journal::Journal;
 use crate::kernel::{ChoiceLog, Drift, Ladder, Point, Time, TraceEvent};
 use crate::sabotage::Bug;
 
@@ -33,7 +34,7 @@ impl Choices {
 /// How a run is made. What is kept of it beside its verdict does not change its hash.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
-    /// Keep the whole trace.
+    /// Keep the whole trace, and the journal beside it.
     pub trace: bool,
     /// Keep the log of choices.
     pub record: bool,
@@ -62,6 +63,8 @@ pub struct RunReport {
     pub ladder: Ladder,
     /// The trace, if it was asked for.
     pub trace: Vec<TraceEvent>,
+    /// What the run was like at each event of the trace, if that was asked for.
+    pub journal: Journal,
     /// The names of the nodes, by their numbers in the trace.
     pub nodes: Vec<String>,
     /// The log of choices, if it was asked for.

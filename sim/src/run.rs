@@ -13,6 +13,7 @@ use crate::{
         view,
         wire::Wire,
     },
+    journal::{Journal, Keeper},
     kernel::{Chance, FaultPlan, Swarm, Time, TraceBuffer, World, WorldConfig},
     report::{Choices, Counts, Coverage, Failure, Options, RunReport},
     scenario::{FaultsView, Scenario, TimeView, View, judge},
@@ -87,13 +88,19 @@ fn weather_out(
 ) -> RunReport {
     cluster.weather.set_storm(true);
     world.storm();
-    go_on(world, cluster, Time::ZERO + scenario.world.storm);
+    let mut keeper = options.trace.then(Keeper::default);
+    go_on(
+        world,
+        cluster,
+        Time::ZERO + scenario.world.storm,
+        &mut keeper,
+    );
     let storm_end = world.now();
     cluster.weather.set_storm(false);
     world.calm();
-    go_on(world, cluster, storm_end + scenario.world.calm);
+    go_on(world, cluster, storm_end + scenario.world.calm, &mut keeper);
     let converged = world.now();
-    go_through(world, cluster, converged + AFTERMATH);
+    go_through(world, cluster, converged + AFTERMATH, &mut keeper);
 
     let accounts = cluster.accounts();
     let ending = Ending {
@@ -113,26 +120,46 @@ fn weather_out(
         checkers.finish(at, &cluster.ledger, &ending);
         let start = Timestamp::from_nanos(scenario.world.start.saturating_mul(1_000_000));
         let view = see(checkers, cluster, &accounts, start, time, world);
-        report(suite, scenario, world, cluster, checkers, &view, options)
+        let seq = world.ladder().events();
+        let journal = keeper.map(|keeper| keeper.finish(seq, checkers));
+        RunReport {
+            journal: journal.unwrap_or_default(),
+            ..report(suite, scenario, world, cluster, checkers, &view, options)
+        }
     })
 }
 
 /// Lets the world go on until everything is done, or the time is over.
-fn go_on(world: &mut World<Wire>, cluster: &Cluster, until: Time) {
+fn go_on(world: &mut World<Wire>, cluster: &Cluster, until: Time, keeper: &mut Option<Keeper>) {
     while !cluster.progress.is_done() && world.ladder().events() < MOST_EVENTS {
         match world.step_by(until) {
-            Some(stepped) => cluster.watch.with(|checkers| checkers.mark(stepped.seq)),
+            Some(stepped) => stepped_on(world, cluster, stepped.seq, keeper),
             None => return world.run_until(until),
         }
     }
 }
 
 /// Lets the world go on until the time is over.
-fn go_through(world: &mut World<Wire>, cluster: &Cluster, until: Time) {
+fn go_through(
+    world: &mut World<Wire>,
+    cluster: &Cluster,
+    until: Time,
+    keeper: &mut Option<Keeper>,
+) {
     while let Some(stepped) = world.step_by(until) {
-        cluster.watch.with(|checkers| checkers.mark(stepped.seq));
+        stepped_on(world, cluster, stepped.seq, keeper);
     }
     world.run_until(until);
+}
+
+/// The world has taken a step, up to this event.
+fn stepped_on(world: &World<Wire>, cluster: &Cluster, seq: u64, keeper: &mut Option<Keeper>) {
+    cluster.watch.with(|checkers| {
+        checkers.mark(seq);
+        if let Some(keeper) = keeper {
+            keeper.look(seq, world, cluster, checkers);
+        }
+    });
 }
 
 fn see(
@@ -294,6 +321,7 @@ impl RunReport {
             coverage: Coverage::default(),
             ladder: world.ladder().clone(),
             trace: Vec::new(),
+            journal: Journal::default(),
             nodes: Vec::new(),
             choices: None,
             drift: None,

@@ -1,5 +1,7 @@
 //! What can be asked on the command line.
 
+#[cfg(feature = "console")]
+pub(crate) mod console;
 #[cfg(feature = "server")]
 pub(crate) mod serve;
 
@@ -37,6 +39,9 @@ pub(crate) enum Command {
     Certify(CertifyArgs),
     /// Replay exported histories against the registered workflows
     Replay(ReplayArgs),
+    /// Look at histories on the terminal: events, timelines, replays
+    #[cfg(feature = "console")]
+    Console(console::ConsoleArgs),
     /// List what is registered
     List {
         /// Print one JSON object a line

@@ -121,7 +121,8 @@ pub(crate) struct StartDevArgs {
     /// A search attribute, as in Customer=Keyword; may be given several times
     #[arg(long, value_name = "NAME=TYPE", value_parser = search_attribute)]
     pub(crate) search_attribute: Vec<(String, i32)>,
-    /// A dynamic configuration value of Temporal's server, as in KEY=JSON; taken, and not needed here
+    /// A dynamic configuration value of Temporal's server, as in KEY=JSON; all but
+    /// matching.longPollExpirationInterval are taken and mean nothing here
     #[arg(long, value_name = "KEY=JSON")]
     pub(crate) dynamic_config_value: Vec<String>,
     /// Taken: there is no Web UI
@@ -203,8 +204,21 @@ impl StartDevArgs {
             persistence: persistence(self.db_filename.as_ref()),
             namespaces,
             search_attributes: attributes(&self.search_attribute),
+            long_poll: self.long_poll(),
             ..Config::default()
         }
+    }
+}
+
+impl StartDevArgs {
+    /// The one value of Temporal's dynamic configuration that means something here.
+    fn long_poll(&self) -> Duration {
+        let key = "matching.longPollExpirationInterval=";
+        let given = self.dynamic_config_value.iter().rev();
+        let value = given.filter_map(|pair| pair.strip_prefix(key)).next();
+        value
+            .and_then(|value| duration(value.trim_matches('"')).ok())
+            .unwrap_or(Config::default().long_poll)
     }
 }
 

@@ -2,6 +2,8 @@
 
 mod campaign;
 mod certify;
+#[cfg(feature = "console")]
+mod console;
 mod fuzz;
 mod list;
 mod replay;
@@ -43,6 +45,8 @@ pub(crate) fn run(context: &Context<'_>, cli: Cli) -> Result<Exit, Problem> {
         Command::Certify(args) => certify::run(context, &args),
         Command::Shrink(args) => shrink::run(context, &args),
         Command::Replay(args) => replay::run(context, &args),
+        #[cfg(feature = "console")]
+        Command::Console(args) => console::run(context, &args),
         Command::List { json } => list::run(context, json),
         #[cfg(feature = "server")]
         Command::Serve(args) => serve::serve(context, &args),

@@ -108,6 +108,10 @@ fn the_arrows_point_one_way() {
             ],
         ),
         ("steadfast-scenarios", &["steadfast-sim"]),
+        (
+            "steadfast-tui",
+            &["steadfast-proto", "steadfast-replay", "steadfast-sim"],
+        ),
     ];
     for package in packages() {
         let name = package["name"].as_str().expect("a name").to_owned();
@@ -121,7 +125,14 @@ fn the_arrows_point_one_way() {
                 "{name} uses {dependency}"
             );
         }
-        if !["steadfast-proto", "steadfast-client", "steadfast-server"].contains(&name.as_str()) {
+        if ![
+            "steadfast-proto",
+            "steadfast-client",
+            "steadfast-server",
+            "steadfast-tui",
+        ]
+        .contains(&name.as_str())
+        {
             for runtime in ["tokio", "tonic", "async-std", "smol"] {
                 assert!(
                     !dependencies.contains(runtime),

@@ -44,6 +44,7 @@ use crate::{
     schedule::{Last, ScheduledBy},
     time::{Timestamp, duration_to_proto},
     tx::{Trimmings, Tx},
+    versioning::Version,
 };
 
 /// How a run ends.
@@ -72,6 +73,8 @@ pub(crate) struct Parent {
     pub(crate) initiated: EventId,
     pub(crate) root: RunKey,
     pub(crate) policy: ParentClosePolicy,
+    /// The version that the parent stays on.
+    pub(crate) version: Option<Version>,
 }
 
 /// Where a chain comes from.
@@ -86,6 +89,8 @@ pub(crate) enum Origin {
 
 /// The run that goes on.
 struct Successor {
+    /// Temporal's `ContinueAsNewVersioningBehavior` number.
+    initially: i32,
     run_id: RunId,
     start: WorkflowExecutionStartedEventAttributes,
 }
@@ -289,6 +294,8 @@ impl Tx<'_> {
             identity: String::new(),
             continued_failure: None,
             eager_execution_accepted: false,
+            versioning_override: self.run.kept_override(),
+            inherited_pinned_version: self.run.passed_on(),
             workflow_execution_expiration_time: self
                 .run
                 .history
@@ -304,6 +311,7 @@ impl Tx<'_> {
             ..start.clone()
         };
         Successor {
+            initially: 0,
             run_id: run_id.into(),
             start,
         }
@@ -321,7 +329,11 @@ impl Tx<'_> {
             initiator
         };
         let mut next = self.follow(old, initiator, self.spaced(command.backoff));
+        next.initially = command.initially;
         let start = &mut next.start;
+        if command.initially != 0 {
+            start.inherited_pinned_version = None;
+        }
         if !command.workflow_type.is_empty() {
             start.workflow_type = Some(WorkflowType {
                 name: command.workflow_type.clone(),
@@ -381,6 +393,9 @@ impl Tx<'_> {
         self.switch_to(Run::new(next.run_id, created));
         if let Some(by) = scheduled {
             self.record(Record::Scheduled(by));
+        }
+        if next.initially != 0 {
+            self.record(Record::Initially(next.initially));
         }
         self.write(next.start);
         self.wants_task = true;
@@ -482,6 +497,10 @@ impl Tx<'_> {
             first_workflow_task_backoff: Some(duration_to_proto(backoff)),
             completion_callbacks: request.callbacks.iter().map(|c| c.0.clone()).collect(),
             priority: request.priority.as_ref().map(|p| p.0.clone()),
+            versioning_override: request.versioning_override.as_ref().map(|o| o.0.clone()),
+            inherited_pinned_version: parent
+                .and_then(|parent| parent.version.as_ref())
+                .map(Version::to_proto),
             eager_execution_accepted: request.eager && backoff.is_zero() && parent.is_none(),
             ..WorkflowExecutionStartedEventAttributes::default()
         };
@@ -521,6 +540,7 @@ fn continued_attributes(
         backoff_start_interval: next.first_workflow_task_backoff,
         // Only the next run knows better than the command.
         initiator: command.initiator,
+        initial_versioning_behavior: command.initially,
         #[expect(deprecated, reason = "deprecated for users, not for SDKs")]
         failure: command.failure,
         last_completion_result: command.last_result,

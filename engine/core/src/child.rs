@@ -157,19 +157,28 @@ impl Tx<'_> {
                 child.priority.as_ref(),
             )
             .map(Proto),
+            versioning_override: child
+                .versioning_override
+                .clone()
+                .or_else(|| self.run.kept_override())
+                .map(Proto),
             eager: false,
             on_conflict: None,
         }
     }
 
-    /// The child's id is taken.
-    pub(crate) fn child_exists(&mut self, initiated: EventId) {
+    /// The child cannot be started: its id is taken, or its versioning override says nothing.
+    pub(crate) fn child_refused(
+        &mut self,
+        initiated: EventId,
+        cause: StartChildWorkflowExecutionFailedCause,
+    ) {
         let Some(pending) = self.run.history.children.get(&initiated).cloned() else {
             return;
         };
         if self.run.is_open() && pending.started.is_none() && !self.child_start_buffered(initiated)
         {
-            self.record_child_failed(initiated, &pending);
+            self.record_child_failed(initiated, &pending, cause);
         }
     }
 
@@ -244,14 +253,19 @@ impl Tx<'_> {
         });
     }
 
-    fn record_child_failed(&mut self, initiated: EventId, pending: &PendingChild) {
+    fn record_child_failed(
+        &mut self,
+        initiated: EventId,
+        pending: &PendingChild,
+        cause: StartChildWorkflowExecutionFailedCause,
+    ) {
         let a = &pending.attributes;
         self.buffer(StartChildWorkflowExecutionFailedEventAttributes {
             namespace: a.namespace.clone(),
             namespace_id: a.namespace_id.clone(),
             workflow_id: a.workflow_id.clone(),
             workflow_type: a.workflow_type.clone(),
-            cause: StartChildWorkflowExecutionFailedCause::WorkflowAlreadyExists.into(),
+            cause: cause.into(),
             #[expect(deprecated, reason = "deprecated for users, not for SDKs")]
             control: a.control.clone(),
             initiated_event_id: initiated.0,
@@ -344,6 +358,7 @@ impl Tx<'_> {
                 initiated,
                 root,
                 policy,
+                version: self.run.history.versioning.pinned(),
             },
         );
     }
@@ -384,6 +399,7 @@ impl Tx<'_> {
             priority: merge_priority(priority, a.priority.as_ref()).map(Proto),
             eager: false,
             on_conflict: None,
+            versioning_override: a.versioning_override.clone().map(Proto),
         }
     }
 
@@ -546,6 +562,7 @@ fn initiated_attributes(
         memo: child.memo,
         search_attributes: child.search_attributes,
         priority: child.priority,
+        versioning_override: child.versioning_override,
         #[expect(deprecated, reason = "deprecated for users, not for SDKs")]
         inherit_build_id: child.inherit_build_id,
         ..StartChildWorkflowExecutionInitiatedEventAttributes::default()

@@ -7,6 +7,7 @@ use steadfast_proto::temporal::api::{
     common::v1::{Header, Memo, Payload, Payloads, Priority, SearchAttributes},
     failure::v1::Failure,
     sdk::v1::{EventGroupMarker, UserMetadata},
+    workflow::v1::VersioningOverride,
 };
 
 use crate::{
@@ -251,6 +252,8 @@ pub struct ContinueAsNew {
     pub last_result: Option<Payloads>,
     /// Whether the next run is to stay on this run's build; only noted so far.
     pub inherit_build_id: bool,
+    /// Temporal's `ContinueAsNewVersioningBehavior` number for the next run.
+    pub initially: i32,
 }
 
 /// Start a child.
@@ -290,6 +293,8 @@ pub struct StartChild {
     pub priority: Option<Priority>,
     /// Whether it is to run on its parent's build; only noted so far.
     pub inherit_build_id: bool,
+    /// Which version it runs on, if not the one that its queue is routed to.
+    pub versioning_override: Option<VersioningOverride>,
 }
 
 /// Signal another execution.

@@ -16,6 +16,7 @@ use steadfast_proto::temporal::api::{
 
 use crate::{
     batch::BatchReply,
+    deployment::Deployment,
     ids::{
         ActivityId, Epoch, EventId, ExecutionKey, Namespace, RequestId, RunId, RunKey, ShardId,
         TaskQueueName, UpdateId,
@@ -133,6 +134,8 @@ pub enum Reply {
     Endpoints(Endpoints, String),
     /// What was asked of a schedule.
     Schedule(Box<ScheduleReply>),
+    /// A worker deployment as it is now, and as it was before the request.
+    Deployment(Box<Deployment>, Option<Box<Deployment>>),
     /// A workflow was reset, now or before: the run that goes on.
     Reset(RunId),
     /// What was asked of a batch job.
@@ -293,6 +296,21 @@ pub struct HistoryReply {
     pub open: bool,
 }
 
+/// What there is too much of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exhausted {
+    /// What one workflow can take at a time.
+    Workflow,
+    /// Callers that wait, or what they wait for.
+    Callers,
+    /// Versions of a worker deployment, or queues of one of them.
+    Versions,
+    /// Entries that are kept for good.
+    Entries,
+    /// What the whole server can take at a time.
+    Server,
+}
+
 /// What a caller may be told instead of an answer. The server maps each to one gRPC status.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Rejection {
@@ -326,9 +344,9 @@ pub enum Rejection {
     /// The run has had no workflow task yet. FAILED_PRECONDITION with `WorkflowNotReadyFailure`.
     #[error("{0}")]
     NotReady(String),
-    /// Too much. RESOURCE_EXHAUSTED.
-    #[error("{0}")]
-    ResourceExhausted(String),
+    /// Too much. RESOURCE_EXHAUSTED with `ResourceExhaustedFailure`.
+    #[error("{1}")]
+    ResourceExhausted(Exhausted, String),
     /// Try again. UNAVAILABLE.
     #[error("{0}")]
     Unavailable(String),
@@ -338,6 +356,9 @@ pub enum Rejection {
     /// The name of a namespace is taken. ALREADY_EXISTS with `NamespaceAlreadyExistsFailure`.
     #[error("{0}")]
     NamespaceExists(String),
+    /// A part of a completion is missing. ABORTED with `WorkflowTaskCompletionBufferLostFailure`.
+    #[error("workflow task completion pages are missing; send them again")]
+    PagesLost,
     /// The name of something else is taken. ALREADY_EXISTS.
     #[error("{0}")]
     Exists(String),

@@ -13,6 +13,7 @@ use crate::{
     activity::{ActivityState, Controlled},
     batch::{BatchJob, BatchRecord},
     deadline::sleeps_until,
+    deployment::Deployment,
     history::HistoryState,
     ids::{EventId, ExecutionKey, RequestId, RunId},
     namespace::Registry,
@@ -38,6 +39,8 @@ pub struct Execution {
     pub endpoints: Endpoints,
     /// The schedule that lives here, in place of runs.
     pub schedule: Option<Box<Schedule>>,
+    /// The worker deployment that this execution is, if it is one.
+    pub deployment: Option<Box<Deployment>>,
     /// The batch job that lives here, in place of runs.
     pub batch: Option<Box<BatchJob>>,
 }
@@ -77,6 +80,8 @@ pub struct Run {
     pub begun: bool,
     /// The schedule that is to hear of the end of the chain.
     pub scheduled: Option<Box<ScheduledBy>>,
+    /// Temporal's `ContinueAsNewVersioningBehavior` with which it began.
+    pub initially: i32,
     /// Where it comes from, if a reset made it.
     pub forked: Option<Box<Forked>>,
     /// The newest run that a reset made of it.
@@ -126,6 +131,7 @@ impl Run {
             closing_attempted: false,
             begun,
             scheduled: None,
+            initially: 0,
             forked: None,
             reset_to: None,
             expires: None,
@@ -191,9 +197,8 @@ impl Run {
             Record::Namespace(..)
             | Record::Endpoint(..)
             | Record::Schedule(_)
-            | Record::Batch(_) => {
-                unreachable!("it is of no run")
-            }
+            | Record::Deployment(_)
+            | Record::Batch(_) => unreachable!("it is of no run"),
             Record::Row(_) => {}
             Record::Nexus(scheduled, Some(state)) => {
                 self.nexus.insert(*scheduled, state.clone());
@@ -202,6 +207,7 @@ impl Run {
                 self.nexus.remove(scheduled);
             }
             Record::Scheduled(by) => self.scheduled = Some(by.clone()),
+            Record::Initially(behavior) => self.initially = *behavior,
             Record::Forked(forked) => self.forked = Some(forked.clone()),
             Record::ResetTo(run_id) => self.reset_to = Some(run_id.clone()),
             Record::ActivityControl(id, control) => {
@@ -257,6 +263,9 @@ impl Execution {
                 self.endpoints.remove(id);
             }
             Record::Schedule(record) => self.apply_schedule(&entry.run_id, record),
+            // No part of the state, and perhaps of a schedule, which is no run.
+            Record::Row(_) => {}
+            Record::Deployment(deployment) => self.deployment = Some(deployment.clone()),
             Record::Batch(record) => self.apply_batch(&entry.run_id, record),
             Record::Deleted => {
                 self.runs.remove(&entry.run_id);
@@ -307,13 +316,18 @@ impl Execution {
         self.schedule.as_ref().is_some_and(|schedule| schedule.open)
     }
 
+    fn is_schedule(&self, incarnation: &RunId) -> bool {
+        self.schedule.as_ref().is_some_and(|s| s.id == *incarnation)
+    }
+
     /// Whether an earlier record has made what this one changes.
     #[must_use]
     pub fn knows(&self, run_id: &RunId, record: &Record) -> bool {
         match record {
             Record::Schedule(change) if !matches!(**change, ScheduleRecord::Created(_)) => {
-                self.schedule.as_ref().is_some_and(|s| s.id == *run_id)
+                self.is_schedule(run_id)
             }
+            Record::Row(_) => self.is_schedule(run_id) || self.runs.contains_key(run_id),
             Record::Batch(change) if !matches!(**change, BatchRecord::Started(..)) => {
                 self.batch.as_ref().is_some_and(|job| job.id == *run_id)
             }
@@ -402,7 +416,9 @@ impl Execution {
     /// next deadline.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.outboxes().all(|(_, outbox)| outbox.is_empty())
+        // A deployment has to be told to every new matching.
+        self.deployment.is_none()
+            && self.outboxes().all(|(_, outbox)| outbox.is_empty())
             && self.runs.values().all(|run| {
                 !run.is_open()
                     || run.task.is_none() && run.activities.is_empty() && run.nexus.is_empty()

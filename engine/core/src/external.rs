@@ -205,6 +205,7 @@ impl Tx<'_> {
             | OutboxResult::ParentGone
             | OutboxResult::ChildExists
             | OutboxResult::Started { .. }
+            | OutboxResult::BadOverride
             | OutboxResult::Refused => SignalCause::ExternalWorkflowExecutionNotFound,
         };
         self.buffer(SignalExternalWorkflowExecutionFailedEventAttributes {

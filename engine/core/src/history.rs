@@ -44,6 +44,7 @@ use crate::{
     standalone::STANDALONE_PREFIX,
     time::{Timestamp, duration_from_proto},
     update::KnownUpdates,
+    versioning::Versioning,
     visibility::{AttributeType, BUILD_IDS, Value, from_payload, to_payload},
 };
 
@@ -96,6 +97,8 @@ pub struct HistoryState {
     pub callbacks: Vec<AttachedCallback>,
     /// The activity that this run is made for, if no workflow has scheduled it.
     pub standalone: Option<Box<Standalone>>,
+    /// Which build its tasks are for.
+    pub versioning: Versioning,
     /// The first cancel request, if any.
     pub cancel_requested: bool,
     /// What it gave as its reason.
@@ -228,6 +231,7 @@ impl Default for HistoryState {
             nexus: BTreeMap::new(),
             callbacks: Vec::new(),
             standalone: None,
+            versioning: Versioning::default(),
             cancel_requested: false,
             cancel_reason: String::new(),
             paused: None,
@@ -341,6 +345,7 @@ impl HistoryState {
                 self.previous_started = EventId(task.started_event_id);
                 self.last_completed_task = id;
                 self.note_build(task);
+                self.versioning.task_completed(task);
             }
             A::WorkflowTaskFailedEventAttributes(failed)
                 if failed.cause() == WorkflowTaskFailedCause::ResetWorkflow =>
@@ -451,6 +456,7 @@ impl HistoryState {
             }
             A::WorkflowExecutionOptionsUpdatedEventAttributes(options) => {
                 self.attach(time, &options.attached_completion_callbacks);
+                self.versioning.options_updated(options);
             }
             A::WorkflowExecutionPausedEventAttributes(paused) => {
                 self.paused = Some(Box::new(PausedRun::new(time, paused)));
@@ -505,6 +511,7 @@ impl HistoryState {
         }
         self.memo = start.memo.clone().unwrap_or_default().fields;
         self.attach(time, &start.completion_callbacks);
+        self.versioning.started(start);
         self.standalone = start
             .workflow_id
             .starts_with(STANDALONE_PREFIX)

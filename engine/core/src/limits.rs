@@ -65,6 +65,11 @@ pub const MAX_WORKFLOW_TASK_BACKOFF: Duration = Duration::from_secs(600);
 pub const WORKFLOW_TASK_HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(30 * 60);
 /// Least time between the starts of two runs of a chain. temporal: `history.workflowIdReuseMinimalInterval`.
 pub const MIN_RUN_SPACING: Duration = Duration::from_secs(1);
+/// How long a worker that has ended is remembered, so that a poll of it that comes late ends too. temporal:
+/// `matching.shutdownWorkerCacheTTL`, longer than a poll waits.
+pub const ENDED_WORKER_MEMORY: Duration = Duration::from_secs(70);
+/// So many of them are remembered; one more is not.
+pub const MAX_ENDED_WORKERS: usize = 10_000;
 /// A sticky queue that nobody polled for this long is passed over. temporal: `matching` sticky poller window.
 pub const STICKY_LIVENESS: Duration = Duration::from_secs(10);
 /// Durations are capped here. temporal: `common/primitives/timestamp/duration.go`.
@@ -75,6 +80,16 @@ pub const RESEND_INTERVAL: Duration = Duration::from_secs(2);
 pub const MAX_LOADED_EXECUTIONS: usize = 100_000;
 /// Namespaces; one more is refused.
 pub const MAX_NAMESPACES: usize = 10_000;
+/// Worker deployments of one shard, which are always in memory; one more is refused. temporal: `matching.maxDeployments`.
+pub const MAX_DEPLOYMENTS: usize = 1_000;
+/// Versions of one worker deployment; one more is refused. temporal: `matching.maxVersionsInDeployment`.
+pub const MAX_DEPLOYMENT_VERSIONS: usize = 100;
+/// Queues of one version; one more is refused. temporal: `matching.maxTaskQueuesInDeploymentVersion`.
+pub const MAX_DEPLOYMENT_QUEUES: usize = 1_000;
+/// Bytes of a completion that comes in several parts. temporal: `history.workflowTaskCompletionBufferSizeLimit`.
+pub const MAX_COMPLETION_BYTES: usize = 40 << 20;
+/// Parts of one completion.
+pub const MAX_COMPLETION_PAGES: usize = 1_000;
 /// Nexus endpoints; one more is refused.
 pub const MAX_ENDPOINTS: usize = 10_000;
 /// Search attributes that users add to one namespace; one more is refused.

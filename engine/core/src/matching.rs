@@ -13,6 +13,8 @@
 //! | claimed | started | gone; the shard has answered the poller | – |
 //! | claimed | refused | gone; the poll ends empty, because an answer that was lost may have ended it before | – |
 //!
+//! Which version of the workers a task is for, if they have versions, is the affair of `routing`.
+//!
 //! A query is handed to a poller at once and waits for the worker's answer, its caller's end, or its own. The worker that
 //! has the run in its cache is asked first; when its sticky queue's schedule-to-start timeout passes without an answer,
 //! any worker is asked, and what the first one says then is not found.
@@ -20,8 +22,11 @@
 // temporal: service/history/api/queryworkflow/api.go queryDirectlyThroughMatching, the sticky worker's answer is awaited for
 // the sticky schedule-to-start timeout, then the normal queue is asked.
 
+mod routing;
+
 use std::{
     collections::{BTreeMap, VecDeque},
+    sync::Arc,
     time::Duration,
 };
 
@@ -29,11 +34,16 @@ use serde::{Deserialize, Serialize};
 use steadfast_proto::temporal::api::query::v1::WorkflowQueryResult;
 
 use crate::{
-    effect::{Effect, EventRange, QueryTaskReply, Rejection, Reply, ReplyTo},
-    ids::{Epoch, EventId, RequestId, ShardId},
-    limits::{MAX_POLLERS, QUERY_TIMEOUT, RESEND_INTERVAL, STICKY_LIVENESS},
+    deployment::Routing,
+    effect::{Effect, EventRange, Exhausted, QueryTaskReply, Rejection, Reply, ReplyTo},
+    ids::{Epoch, EventId, Namespace, RequestId, ShardId},
+    limits::{
+        ENDED_WORKER_MEMORY, MAX_ENDED_WORKERS, MAX_POLLERS, QUERY_TIMEOUT, RESEND_INTERVAL,
+        STICKY_LIVENESS,
+    },
     message::{Address, Claim, ClaimId, Envelope, Message, Offer, QueryOffer, QueueKey, TaskRef},
     time::Monotonic,
+    versioning::Route,
     workflow_task::query_answer,
 };
 
@@ -48,6 +58,8 @@ pub enum MatchingInput {
         queue: QueueKey,
         /// Who polls.
         identity: String,
+        /// The worker that polls, as it names itself; may be empty.
+        worker: String,
         /// How long it waits.
         patience: Duration,
     },
@@ -62,12 +74,16 @@ pub enum MatchingInput {
         /// What the workflow code said.
         result: Box<WorkflowQueryResult>,
     },
-    /// A worker ends in good order and will not poll its sticky queue again.
+    /// A worker ends in good order and will not poll again.
     ShutdownWorker {
         /// Where the worker waits.
         reply_to: ReplyTo,
+        /// Its namespace.
+        namespace: Namespace,
+        /// As its polls name it; may be empty.
+        worker: String,
         /// The queue that only it polled.
-        sticky: QueueKey,
+        sticky: Option<QueueKey>,
     },
     /// A shard says something.
     Message(Box<Envelope>),
@@ -112,6 +128,12 @@ pub struct Matching {
     tasks: BTreeMap<TaskRef, Place>,
     claims: BTreeMap<ClaimId, PendingClaim>,
     queries: BTreeMap<QueryToken, OpenQuery>,
+    /// How the queues of worker deployments are routed.
+    routing: BTreeMap<QueueKey, BTreeMap<Arc<str>, Routing>>,
+    /// How new that is.
+    revisions: BTreeMap<(Namespace, Arc<str>), u64>,
+    /// Workers that have ended, as their polls name them, and until when that is remembered.
+    ended: BTreeMap<(Namespace, String), Monotonic>,
     next_number: u64,
 }
 
@@ -133,6 +155,7 @@ enum Place {
 struct Poller {
     reply_to: ReplyTo,
     identity: String,
+    worker: String,
     expires: Monotonic,
 }
 
@@ -180,6 +203,9 @@ impl Matching {
             tasks: BTreeMap::new(),
             claims: BTreeMap::new(),
             queries: BTreeMap::new(),
+            routing: BTreeMap::new(),
+            revisions: BTreeMap::new(),
+            ended: BTreeMap::new(),
             next_number: 0,
         };
         for shard in 0..shards {
@@ -231,11 +257,13 @@ impl Matching {
                 reply_to,
                 queue,
                 identity,
+                worker,
                 patience,
             } => {
                 let poller = Poller {
                     reply_to,
                     identity,
+                    worker,
                     expires: now.plus(patience),
                 };
                 self.poll(now, queue, poller, effects);
@@ -248,8 +276,16 @@ impl Matching {
             } => {
                 self.query_answered(reply_to, token, &result, effects);
             }
-            MatchingInput::ShutdownWorker { reply_to, sticky } => {
-                self.shut_down(now, &sticky, effects);
+            MatchingInput::ShutdownWorker {
+                reply_to,
+                namespace,
+                worker,
+                sticky,
+            } => {
+                self.end_polls_of(now, &namespace, &worker, effects);
+                if let Some(sticky) = sticky {
+                    self.shut_down(now, &sticky, effects);
+                }
                 effects.push(Effect::Reply(reply_to, Ok(Reply::Done)));
             }
             MatchingInput::Message(envelope) => self.message(now, *envelope, effects),
@@ -269,10 +305,18 @@ impl Matching {
     }
 
     fn poll(&mut self, now: Monotonic, key: QueueKey, poller: Poller, effects: &mut Vec<Effect>) {
+        let worker = (key.namespace.clone(), poller.worker.clone());
+        if self.ended.get(&worker).is_some_and(|until| *until > now) {
+            effects.push(Effect::Reply(poller.reply_to, Ok(Reply::NoTask)));
+            return;
+        }
         let queue = self.queues.entry(key.clone()).or_default();
         queue.polled = Some(now);
         if queue.pollers.len() >= MAX_POLLERS {
-            let busy = Rejection::ResourceExhausted("too many pollers on this queue".to_owned());
+            let busy = Rejection::ResourceExhausted(
+                Exhausted::Callers,
+                "too many pollers on this queue".to_owned(),
+            );
             effects.push(Effect::Reply(poller.reply_to, Err(busy)));
             return;
         }
@@ -305,7 +349,13 @@ impl Matching {
                 self.claim_answered(claim, started, effects);
             }
             Message::Query(query) => self.query(now, *query, effects),
+            Message::Routing(update) => {
+                let taken = Message::RoutingTaken(update.key(), update.revision);
+                self.send(envelope.from, taken, effects);
+                self.route(now, *update, effects);
+            }
             Message::OfferTaken(_)
+            | Message::RoutingTaken(..)
             | Message::MatchingStarted
             | Message::Claim(_)
             | Message::Outbox(_)
@@ -315,17 +365,22 @@ impl Matching {
         }
     }
 
-    fn offer(
-        &mut self,
-        now: Monotonic,
-        mut offer: Offer,
-        from: Address,
-        effects: &mut Vec<Effect>,
-    ) {
+    fn offer(&mut self, now: Monotonic, offer: Offer, from: Address, effects: &mut Vec<Effect>) {
         self.send(from, Message::OfferTaken(offer.task.clone()), effects);
         if self.tasks.contains_key(&offer.task) {
             return;
         }
+        self.enqueue(now, offer, effects);
+    }
+
+    /// Puts a task where it waits for a poller of the version that it is for.
+    fn enqueue(&mut self, now: Monotonic, mut offer: Offer, effects: &mut Vec<Effect>) {
+        let normal = offer.fallback.as_ref().unwrap_or(&offer.queue);
+        let version = self.target(normal, &offer.route);
+        if let Some(fallback) = &mut offer.fallback {
+            fallback.version.clone_from(&version);
+        }
+        offer.queue.version = version;
         if !self.is_live(now, &offer.queue) {
             fall_back(&mut offer);
         }
@@ -388,6 +443,13 @@ impl Matching {
             reply_to: poller.reply_to,
             request_id: RequestId::new(format!("poll-{}-{}", id.incarnation, id.number)),
             identity: poller.identity.clone(),
+            target: self.target(
+                offer.fallback.as_ref().unwrap_or(&offer.queue),
+                &Route {
+                    pinned: None,
+                    ..offer.route
+                },
+            ),
         };
         self.tasks.insert(offer.task, Place::Claimed);
         let pending = PendingClaim {
@@ -415,6 +477,10 @@ impl Matching {
     }
 
     fn query(&mut self, now: Monotonic, mut offer: QueryOffer, effects: &mut Vec<Effect>) {
+        offer.queue.version = self.target(&offer.queue, &offer.route);
+        if let Some(sticky) = &mut offer.sticky {
+            sticky.queue.version.clone_from(&offer.queue.version);
+        }
         offer.sticky = offer
             .sticky
             .filter(|sticky| self.is_live(now, &sticky.queue));
@@ -515,6 +581,37 @@ impl Matching {
         self.leave_dead_sticky_queues(now, effects);
     }
 
+    /// A worker that ends has its polls answered, those included that are still on their way: none of them may take a
+    /// task with it.
+    // temporal: service/matching/matching_engine.go CancelOutstandingWorkerPolls, and the cache of workers that shut down.
+    fn end_polls_of(
+        &mut self,
+        now: Monotonic,
+        namespace: &Namespace,
+        worker: &str,
+        effects: &mut Vec<Effect>,
+    ) {
+        if worker.is_empty() {
+            return;
+        }
+        self.ended.retain(|_, until| *until > now);
+        if self.ended.len() < MAX_ENDED_WORKERS {
+            let until = now.plus(ENDED_WORKER_MEMORY);
+            self.ended
+                .insert((namespace.clone(), worker.to_owned()), until);
+        }
+        let queues = self.queues.iter_mut();
+        for (_, queue) in queues.filter(|(key, _)| key.namespace == *namespace) {
+            queue.pollers.retain(|poller| {
+                let ends = poller.worker == worker;
+                if ends {
+                    effects.push(Effect::Reply(poller.reply_to, Ok(Reply::NoTask)));
+                }
+                !ends
+            });
+        }
+    }
+
     fn end_polls(&mut self, now: Monotonic, effects: &mut Vec<Effect>) {
         for queue in self.queues.values_mut() {
             queue.pollers.retain(|poller| {
@@ -599,12 +696,16 @@ impl Matching {
     /// Nobody will poll this sticky queue again: its polls end and whatever comes for it is passed on at once.
     // temporal: service/frontend/workflow_handler.go ShutdownWorker, matching_engine.go ForceUnloadTaskQueuePartition.
     fn shut_down(&mut self, now: Monotonic, sticky: &QueueKey, effects: &mut Vec<Effect>) {
-        if let Some(queue) = self.queues.get_mut(sticky) {
+        let mut left = Vec::new();
+        for (key, queue) in self.versions_of_mut(sticky) {
             for poller in queue.pollers.drain(..) {
                 effects.push(Effect::Reply(poller.reply_to, Ok(Reply::NoTask)));
             }
+            left.push(key.clone());
         }
-        self.leave(now, sticky, effects);
+        for key in left {
+            self.leave(now, &key, effects);
+        }
     }
 }
 

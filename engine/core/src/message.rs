@@ -6,6 +6,7 @@
 //! | shard → matching | `Withdraw` | never: a claim of a task that is gone is refused | nothing |
 //! | shard → matching | `Query` | never: the caller's long poll ends and asks again | answered once |
 //! | matching → shard | `Claim` | `ClaimAnswer` | same claim: same start, same reply |
+//! | shard → matching | `Routing` | `RoutingTaken` | the newer one counts |
 //! | shard → shard | `Outbox` | `OutboxAnswer` | the receiver's own rule (request ids, pending maps) |
 
 use std::time::Duration;
@@ -19,6 +20,7 @@ use steadfast_proto::temporal::api::{
 
 use crate::{
     batch::BatchWork,
+    deployment::RoutingUpdate,
     effect::ReplyTo,
     ids::{
         Epoch, EventId, ExecutionKey, Namespace, RequestId, RunId, RunKey, ShardId, TaskQueueName,
@@ -29,6 +31,7 @@ use crate::{
     request::StartRequest,
     schedule::{Asked, Last},
     time::Timestamp,
+    versioning::{Route, Version},
 };
 
 /// A machine.
@@ -83,6 +86,10 @@ pub enum Message {
     Outbox(Box<OutboxItem>),
     /// What came of it.
     OutboxAnswer(Box<OutboxAnswer>),
+    /// How the queues of a worker deployment are routed.
+    Routing(Box<RoutingUpdate>),
+    /// Matching has taken the routing of this revision.
+    RoutingTaken(ExecutionKey, u64),
 }
 
 /// Workflow tasks and activity tasks have queues of their own under one name.
@@ -120,6 +127,8 @@ pub struct QueueKey {
     pub kind: TaskKind,
     /// The name.
     pub name: TaskQueueName,
+    /// The version of the workers that poll it; `None` if they have none.
+    pub version: Option<Version>,
 }
 
 /// A task and the queue it waits in.
@@ -131,6 +140,8 @@ pub struct Offer {
     pub queue: QueueKey,
     /// For a sticky queue: where the task goes when nobody polls that one.
     pub fallback: Option<QueueKey>,
+    /// How matching finds the version of the workers that it is for.
+    pub route: Route,
 }
 
 /// Names one try of matching to start a task for a poller.
@@ -157,6 +168,8 @@ pub struct Claim {
     pub request_id: RequestId,
     /// Who polls.
     pub identity: String,
+    /// The version that new work of the queue goes to.
+    pub target: Option<Version>,
 }
 
 /// A query on its way to a worker.
@@ -170,6 +183,8 @@ pub struct QueryOffer {
     pub queue: QueueKey,
     /// The worker that has it in its cache, if one does.
     pub sticky: Option<StickyQuery>,
+    /// How matching finds the version of the workers that it is for.
+    pub route: Route,
     /// The last event that the answer must know of.
     pub last_event: EventId,
     /// The last completed workflow task's started event.
@@ -215,6 +230,8 @@ pub enum OutboxWork {
         root: RunKey,
         /// The child's fate if the parent is gone.
         policy: ParentClosePolicy,
+        /// The version that the parent stays on.
+        version: Option<Version>,
     },
     /// The child's run exists: may it begin?
     ChildCreated {
@@ -390,4 +407,6 @@ pub enum OutboxResult {
     },
     /// A schedule's workflow may not be started: its id is taken.
     Refused,
+    /// The child's versioning override says nothing that can be followed.
+    BadOverride,
 }

@@ -5,7 +5,7 @@
 //!
 //! | work | a second delivery | answer |
 //! |---|---|---|
-//! | `StartChild` | finds the run that its request id made | done, or the id is taken |
+//! | `StartChild` | finds the run that its request id made | done, or it is refused |
 //! | `ChildCreated` | finds the start recorded | begin, or the parent is gone |
 //! | `ParentClosed` | finds the run closed or cancel requested | done |
 //! | `ChildClosed` | finds the child not pending, or its end buffered | done |
@@ -16,6 +16,8 @@
 //! | `AskScheduled` | finds the run closed or cancel requested | done |
 //! | `Batch` | see [`crate::batch`] | done, or it could not be |
 //! | `ScheduledClosed` | finds the workflow not running | done |
+
+use steadfast_proto::temporal::api::enums::v1::StartChildWorkflowExecutionFailedCause as Cause;
 
 use crate::{
     chain::{Ending, Origin, Parent},
@@ -34,6 +36,7 @@ use crate::{
     signal::Signal,
     start::{Verdict, judge},
     tx::Tx,
+    versioning::is_valid,
 };
 
 impl Step<'_> {
@@ -49,12 +52,14 @@ impl Step<'_> {
                 initiated,
                 root,
                 policy,
+                version,
             } => {
                 let parent = Parent {
                     run: item.from.clone(),
                     initiated: *initiated,
                     root: root.clone(),
                     policy: *policy,
+                    version: version.clone(),
                 };
                 self.create_child(loaded, start, parent)
             }
@@ -195,11 +200,16 @@ impl Step<'_> {
         start: &StartRequest,
         parent: Parent,
     ) -> OutboxResult {
+        let given = start.versioning_override.as_ref();
         // A reset parent replaces its own child, and nobody else's workflow.
         let open = loaded.execution.current_run().filter(|run| run.is_open());
         let replaces = start.conflict == IdConflictPolicy::TerminateExisting;
         let foreign = open.is_some_and(|run| !is_child_of(run, &parent.run, true));
         match judge(start, &loaded.execution) {
+            // temporal: transfer_queue_active_task_executor.go, the start of such a child is refused as invalid.
+            Verdict::Start if given.is_some_and(|given| !is_valid(&given.0)) => {
+                OutboxResult::BadOverride
+            }
             Verdict::Same(_) => OutboxResult::Done,
             Verdict::Start if replaces && foreign => OutboxResult::ChildExists,
             Verdict::Existing | Verdict::Refused(_) => OutboxResult::ChildExists,
@@ -278,7 +288,7 @@ impl Step<'_> {
         let result = match tx.signal(signal) {
             Ok(()) => Some(OutboxResult::Done),
             Err(Rejection::InvalidArgument(_)) => Some(OutboxResult::TooManySignals),
-            Err(Rejection::ResourceExhausted(_)) => None,
+            Err(Rejection::ResourceExhausted(..)) => None,
             Err(
                 Rejection::NotFound(_)
                 | Rejection::AlreadyStarted { .. }
@@ -288,6 +298,7 @@ impl Step<'_> {
                 | Rejection::NamespaceNotFound(_)
                 | Rejection::NamespaceExists(_)
                 | Rejection::Exists(_)
+                | Rejection::PagesLost
                 | Rejection::Unavailable(_)
                 | Rejection::QueryFailed { .. }
                 | Rejection::PermissionDenied(_)
@@ -383,7 +394,9 @@ impl Tx<'_> {
         match put.work {
             OutboxWork::StartChild { initiated, .. } => {
                 if *result == OutboxResult::ChildExists {
-                    self.child_exists(initiated);
+                    self.child_refused(initiated, Cause::WorkflowAlreadyExists);
+                } else if *result == OutboxResult::BadOverride {
+                    self.child_refused(initiated, Cause::InvalidVersioningOverride);
                 }
             }
             OutboxWork::ChildCreated { policy, .. } => {

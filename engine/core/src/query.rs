@@ -16,7 +16,7 @@ use steadfast_proto::temporal::api::enums::v1::{
 };
 
 use crate::{
-    effect::{Rejection, Reply, ReplyTo},
+    effect::{Exhausted, Rejection, Reply, ReplyTo},
     ids::TaskQueueName,
     limits::MAX_BUFFERED_QUERIES,
     message::{Message, QueryOffer, QueueKey, StickyQuery, TaskKind},
@@ -57,6 +57,7 @@ impl Tx<'_> {
             self.reply(
                 reply_to,
                 Err(Rejection::ResourceExhausted(
+                    Exhausted::Workflow,
                     "consistent query buffer is full".to_owned(),
                 )),
             );
@@ -85,12 +86,14 @@ impl Tx<'_> {
             namespace: self.key.namespace.clone(),
             kind: TaskKind::Workflow,
             name,
+            version: None,
         };
         let history = &self.run.history;
         let offer = QueryOffer {
             run: self.run_key(),
             workflow_type: workflow_type(history),
             queue: queue(self.normal_queue().into()),
+            route: self.run.route(self.key),
             sticky: self.run.sticky.as_ref().map(|sticky| StickyQuery {
                 queue: queue(sticky.queue.clone()),
                 patience: sticky.schedule_to_start,

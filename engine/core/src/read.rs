@@ -184,6 +184,13 @@ fn info(key: &ExecutionKey, run: &Run) -> WorkflowExecutionInfo {
             .clone()
             .or_else(|| Some(execution(&own))),
         first_run_id: start.first_execution_run_id.clone(),
+        versioning_info: run.versioning_info(),
+        worker_deployment_name: history
+            .versioning
+            .version
+            .as_ref()
+            .map(|v| v.deployment.to_string())
+            .unwrap_or_default(),
         priority: start.priority.clone(),
         ..WorkflowExecutionInfo::default()
     }

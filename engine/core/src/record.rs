@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use crate::{
     activity::{ActivityControl, ActivityState},
     batch::BatchRecord,
+    deployment::Deployment,
     ids::{Epoch, EventId, ExecutionKey, Namespace, RequestId, RunId, ShardId},
     message::OutboxWork,
     namespace::NamespaceInfo,
@@ -85,6 +86,10 @@ pub enum Record {
     Schedule(Box<ScheduleRecord>),
     /// The run belongs to a chain that a schedule started, and its end is to be told.
     Scheduled(Box<ScheduledBy>),
+    /// A worker deployment is now this. Of no run.
+    Deployment(Box<Deployment>),
+    /// Temporal's `ContinueAsNewVersioningBehavior` with which the run began.
+    Initially(i32),
     /// A reset made the run, of this one.
     Forked(Box<Forked>),
     /// A reset made that run of this one.
@@ -111,6 +116,7 @@ impl Record {
                 | Self::Namespace(..)
                 | Self::Endpoint(..)
                 | Self::Schedule(_)
+                | Self::Deployment(_)
                 | Self::Batch(_)
         )
     }

@@ -8,18 +8,23 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use steadfast_proto::temporal::api::{
-    common::v1::{Callback, Header, Link, Memo, Payload, Payloads, Priority, SearchAttributes},
-    enums::v1::{QueryRejectCondition, WorkflowTaskFailedCause},
+    common::v1::{
+        Callback, Header, Link, Memo, Payload, Payloads, Priority, SearchAttributes,
+        WorkerVersionStamp,
+    },
+    enums::v1::{QueryRejectCondition, VersioningBehavior, WorkflowTaskFailedCause},
     failure::v1::Failure,
     query::v1::{WorkflowQuery, WorkflowQueryResult},
     sdk::v1::{UserMetadata, WorkflowTaskCompletedMetadata},
     update::v1 as wire,
+    workflow::v1::VersioningOverride,
 };
 
 use crate::{
     activity::ControlRequest,
     batch::BatchRequest,
     command::Command,
+    deployment::DeploymentRequest,
     ids::{ActivityId, EventId, ExecutionKey, RequestId, RunId, TaskQueueName, UpdateId},
     namespace::{NamespaceRequest, registry_key},
     nexus::{self, EndpointRequest, NexusAnswer},
@@ -30,6 +35,7 @@ use crate::{
     schedule::ScheduleRequest,
     standalone::{StandaloneRequest, StandaloneStart},
     token::TaskToken,
+    versioning::Version,
 };
 
 /// A request for one execution. Polls and query answers are not here: they are for [`crate::Matching`].
@@ -77,6 +83,8 @@ pub enum Request {
     Endpoint(EndpointRequest),
     /// Something about a schedule.
     Schedule(Box<ScheduleRequest>),
+    /// Something about a worker deployment.
+    Deployment(Box<DeploymentRequest>),
     /// Go on from an earlier point of a run's history.
     Reset(Box<ResetRequest>),
     /// Forget a run.
@@ -107,6 +115,7 @@ impl Request {
         match self {
             Self::Namespace(_) => &REGISTRY,
             Self::Endpoint(_) => &ENDPOINTS,
+            Self::Deployment(request) => &request.key,
             Self::Start(start) | Self::SignalWithStart(start, _) => &start.key,
             Self::Signal(signal) => &signal.target.key,
             Self::Cancel(cancel) => &cancel.target.key,
@@ -178,6 +187,8 @@ pub struct StartRequest {
     pub callbacks: Vec<Proto<Callback>>,
     /// Priority and fairness.
     pub priority: Option<Proto<Priority>>,
+    /// Which version it runs on, if not the one that its queue is routed to.
+    pub versioning_override: Option<Proto<VersioningOverride>>,
     /// Whether the caller would run the first workflow task itself.
     pub eager: bool,
     /// With [`IdConflictPolicy::UseExisting`]: attach to the open run.
@@ -293,6 +304,14 @@ pub struct CompleteWorkflowTask {
     pub sdk_metadata: Option<WorkflowTaskCompletedMetadata>,
     /// Build id of the worker, empty if unversioned.
     pub binary_checksum: String,
+    /// The worker's build, as SDKs read it at replay.
+    pub worker_version: Option<WorkerVersionStamp>,
+    /// Which part of it this is, if it comes in several.
+    pub page: Page,
+    /// The worker's deployment, and whether it is versioned.
+    pub deployment: Option<WorkerDeployment>,
+    /// The behaviour that the workflow chooses; only of a versioned worker.
+    pub versioning_behavior: VersioningBehavior,
 }
 
 /// Why a command cannot be carried out: the workflow task fails with this.
@@ -311,6 +330,26 @@ pub struct StickyRequest {
     pub queue: TaskQueueName,
     /// How long a task may wait there before it goes back to the normal queue.
     pub schedule_to_start: Duration,
+}
+
+/// The deployment of a worker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkerDeployment {
+    /// Its name.
+    pub name: String,
+    /// Its build; `None` if the worker is not versioned.
+    pub version: Option<Version>,
+}
+
+/// A part of a completion that is too big for one message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Page {
+    /// Counts them from 0; the last one says how many came before it.
+    pub number: u32,
+    /// Whether it is not the last one.
+    pub more: bool,
+    /// Its bytes on the wire.
+    pub bytes: usize,
 }
 
 /// A worker could not finish a workflow task.

@@ -26,7 +26,8 @@ use self::step::Work;
 use crate::{
     batch::{BatchReply, ListBatches, batch_key, job_id},
     deadline::DeadlineReason,
-    effect::{Effect, Effects, Rejection, Reply, ReplyTo},
+    deployment::routing_message,
+    effect::{Effect, Effects, Exhausted, Rejection, Reply, ReplyTo},
     execution::{Execution, Run},
     ids::{Epoch, ExecutionKey, Namespace, RunId, RunKey, ShardId},
     input::{Entropy, Input, InputEvent},
@@ -58,6 +59,8 @@ pub struct Shard {
     loaded: usize,
     /// The schedules that are there.
     schedules: BTreeSet<ExecutionKey>,
+    /// The worker deployments that are known.
+    deployments: BTreeSet<ExecutionKey>,
     /// The batch jobs that are there.
     batches: BTreeSet<ExecutionKey>,
     /// How long closed runs are kept.
@@ -139,6 +142,7 @@ impl Shard {
             sequence: 0,
             loaded: 0,
             schedules: BTreeSet::new(),
+            deployments: BTreeSet::new(),
             batches: BTreeSet::new(),
             retention: BTreeMap::new(),
             sweep: None,
@@ -315,10 +319,12 @@ impl Shard {
                 self.work(key, entropy, Work::OutboxAnswer(answer), now, effects);
             }
             Message::OfferTaken(task) => self.offer_taken(&task),
+            Message::RoutingTaken(key, revision) => self.routing_taken(&key, revision),
             Message::MatchingStarted => self.offer_all_again(now, effects),
             Message::Offer(_)
             | Message::Withdraw(_)
             | Message::ClaimAnswer { .. }
+            | Message::Routing(_)
             | Message::Query(_) => {
                 unreachable!("these are for matching; the owner routes by address")
             }
@@ -337,6 +343,16 @@ impl Shard {
         }
     }
 
+    fn routing_taken(&mut self, key: &ExecutionKey, revision: u64) {
+        let Some(Slot::Loaded(loaded)) = self.slots.get_mut(key) else {
+            return;
+        };
+        loaded.volatile.routing = loaded.volatile.routing.filter(|told| *told > revision);
+        if settled(loaded) {
+            self.unsettled.remove(key);
+        }
+    }
+
     fn offer_all_again(&mut self, now: Now, effects: &mut Effects) {
         let mut keys = Vec::new();
         for (key, slot) in &mut self.slots {
@@ -344,7 +360,9 @@ impl Shard {
             for offered in loaded.volatile.offers.values_mut() {
                 offered.taken = false;
             }
-            if !loaded.volatile.offers.is_empty() {
+            let deployment = loaded.execution.deployment.as_deref();
+            loaded.volatile.routing = deployment.map(|deployment| deployment.told);
+            if !loaded.volatile.offers.is_empty() || deployment.is_some() {
                 keys.push(key.clone());
             }
         }
@@ -506,6 +524,10 @@ impl Shard {
         let offers = offers.map(|o| (Address::Matching, Message::Offer(Box::new(o.offer.clone()))));
         let mut messages: Vec<_> = offers.collect();
         messages.extend(outbox_messages(key, &loaded.execution, self.shards));
+        if let (Some(_), Some(deployment)) = (loaded.volatile.routing, &loaded.execution.deployment)
+        {
+            messages.push(routing_message(key, deployment));
+        }
         self.send_all(messages, effects);
     }
 
@@ -547,10 +569,14 @@ impl Shard {
             key,
             ids: IdSource::new(entropy, key),
             effects,
+            deployments: self.deployments.len(),
             messages: Vec::new(),
         };
         let had_runs = !loaded.execution.runs.is_empty();
         step.perform(loaded, work);
+        if loaded.execution.deployment.is_some() && !self.deployments.contains(key) {
+            self.deployments.insert(key.clone());
+        }
         if loaded.execution.schedule.is_some() {
             if loaded.execution.has_schedule() {
                 self.schedules.insert(key.clone());
@@ -670,15 +696,18 @@ impl Shard {
 /// Too much waits already: a caller is told so, whoever else has work for the execution sends it again.
 fn refuse(work: &Work, effects: &mut Effects) {
     if let Work::Request(reply_to, _) = work {
-        let busy =
-            Rejection::ResourceExhausted("too many requests wait for this workflow".to_owned());
+        let busy = Rejection::ResourceExhausted(
+            Exhausted::Workflow,
+            "too many requests wait for this workflow".to_owned(),
+        );
         effects.effects.push(Effect::Reply(*reply_to, Err(busy)));
     }
 }
 
 /// Whether every message about an execution has its answer.
 fn settled(loaded: &Loaded) -> bool {
-    loaded.volatile.offers.values().all(|o| o.taken)
+    loaded.volatile.routing.is_none()
+        && loaded.volatile.offers.values().all(|o| o.taken)
         && loaded
             .execution
             .outboxes()

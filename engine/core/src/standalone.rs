@@ -42,6 +42,7 @@ use crate::{
     start::{Verdict, judge},
     time::{Timestamp, duration_to_proto},
     tx::{Trimmings, Tx},
+    visibility::NAMESPACE_DIVISION,
     volatile::HistoryWaiter,
 };
 
@@ -435,9 +436,6 @@ fn search_attributes(run: &Run) -> Option<SearchAttributes> {
         indexed_fields: fields,
     })
 }
-
-/// The search attribute that divides a namespace.
-pub(crate) const NAMESPACE_DIVISION: &str = "TemporalNamespaceDivision";
 
 /// What ends an activity, in the words of its event.
 #[expect(

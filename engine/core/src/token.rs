@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Names one start of one attempt of one task.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct TaskToken {
     /// What kind of task.
     pub kind: TaskKind,

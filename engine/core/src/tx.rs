@@ -26,6 +26,7 @@ use crate::{
     record::{Entry, OutboxPut, Record},
     request::StickyRequest,
     time::Timestamp,
+    versioning::Route,
     visibility::{BUILD_IDS, Closing, RowChange, RowUpdate, VisibilityRow, attributes_of, memo_of},
     volatile::{Offered, Speculative, Volatile},
     workflow_task::{TaskType, WorkflowTask},
@@ -458,6 +459,7 @@ impl<'a> Tx<'a> {
             queue: self.nexus_queue(task.scheduled),
             task,
             fallback: None,
+            route: Route::default(),
         });
         let wanted: BTreeMap<_, _> = task
             .into_iter()
@@ -493,6 +495,7 @@ impl<'a> Tx<'a> {
             namespace: self.key.namespace.clone(),
             kind,
             name,
+            version: None,
         }
     }
 
@@ -503,11 +506,13 @@ impl<'a> Tx<'a> {
                 task,
                 queue: self.queue(TaskKind::Workflow, sticky.queue),
                 fallback: Some(normal),
+                route: self.run.route(self.key),
             },
             None => Offer {
                 task,
                 queue: normal,
                 fallback: None,
+                route: self.run.route(self.key),
             },
         }
     }
@@ -524,6 +529,7 @@ impl<'a> Tx<'a> {
             task,
             queue: self.queue(TaskKind::Activity, name.into()),
             fallback: None,
+            route: self.run.route(self.key),
         }
     }
 

@@ -37,7 +37,7 @@ pub use known::{KnownUpdate, KnownUpdates};
 pub(crate) use registry::{Again, Asked, PendingUpdate, Registry, Sending, UpdateWaiter};
 
 use crate::{
-    effect::{Rejection, Reply, ReplyTo, UpdateOutcome, UpdateReply},
+    effect::{Exhausted, Rejection, Reply, ReplyTo, UpdateOutcome, UpdateReply},
     ids::{RequestId, UpdateId},
     limits::{
         MAX_UPDATE_BYTES_IN_FLIGHT, MAX_UPDATE_WAITERS, MAX_UPDATES, MAX_UPDATES_IN_FLIGHT,
@@ -141,14 +141,20 @@ impl Tx<'_> {
         let pending = &self.volatile.updates;
         let in_flight = pending.len() + self.run.history.updates.in_flight();
         if in_flight >= MAX_UPDATES_IN_FLIGHT {
-            return Err(Rejection::ResourceExhausted(format!(
-                "limit on number of concurrent in-flight updates has been reached ({MAX_UPDATES_IN_FLIGHT})"
-            )));
+            return Err(Rejection::ResourceExhausted(
+                Exhausted::Callers,
+                format!(
+                    "limit on number of concurrent in-flight updates has been reached ({MAX_UPDATES_IN_FLIGHT})"
+                ),
+            ));
         }
         if pending.bytes() + more.bytes() >= MAX_UPDATE_BYTES_IN_FLIGHT {
-            return Err(Rejection::ResourceExhausted(format!(
-                "limit on total payload size of in-flight updates has been reached ({MAX_UPDATE_BYTES_IN_FLIGHT} bytes)"
-            )));
+            return Err(Rejection::ResourceExhausted(
+                Exhausted::Callers,
+                format!(
+                    "limit on total payload size of in-flight updates has been reached ({MAX_UPDATE_BYTES_IN_FLIGHT} bytes)"
+                ),
+            ));
         }
         Ok(())
     }
@@ -194,6 +200,7 @@ impl Tx<'_> {
         }
         if self.volatile.updates.waiters.len() >= MAX_UPDATE_WAITERS {
             let busy = Rejection::ResourceExhausted(
+                Exhausted::Callers,
                 "too many callers wait for the updates of this workflow".to_owned(),
             );
             return self.reply(waiter.reply_to, Err(waiter.asked.refused(busy)));
@@ -338,6 +345,7 @@ impl Tx<'_> {
 // temporal: history/consts/const.go ErrWorkflowClosing.
 pub(crate) fn closing() -> Rejection {
     Rejection::ResourceExhausted(
+        Exhausted::Workflow,
         "workflow operation can not be applied because workflow is closing".to_owned(),
     )
 }

@@ -11,7 +11,7 @@ use crate::{
     message::{Message, Offer, TaskRef},
     time::Timestamp,
     update::{Again, Registry},
-    workflow_task::WorkflowTask,
+    workflow_task::{Pages, WorkflowTask},
 };
 
 /// See the module documentation.
@@ -37,6 +37,10 @@ pub(crate) struct Volatile {
     pub(crate) deadline: Option<Timestamp>,
     /// Messages of this step for matching.
     pub(crate) new_messages: Vec<Message>,
+    /// Parts of a completion whose last part has not come.
+    pub(crate) pages: Option<Pages>,
+    /// Of a worker deployment: the revision of its routing that matching has not said that it took.
+    pub(crate) routing: Option<u64>,
     /// Outbox work of this step that is to be sent.
     pub(crate) new_work: Vec<(RunId, u64)>,
 }

@@ -26,6 +26,7 @@
 //! queue; if events were buffered the next attempt is 1; otherwise attempt + 1, transient.
 // temporal: service/history/workflow/workflow_task_state_machine.go.
 
+mod pages;
 mod speculative;
 
 use std::{collections::BTreeMap, time::Duration};
@@ -46,6 +47,8 @@ use steadfast_proto::temporal::api::{
     taskqueue::v1::TaskQueue,
 };
 
+pub(crate) use pages::Pages;
+
 use crate::{
     command::CommandKind,
     effect::{EventRange, Rejection, Reply, ReplyTo, WorkflowTaskReply},
@@ -62,6 +65,7 @@ use crate::{
     token::TaskToken,
     tx::Tx,
     update::Sending,
+    versioning::Version,
 };
 
 /// Whether the task is in the history.
@@ -118,6 +122,8 @@ pub struct TaskStart {
     pub suggestions: Vec<Suggestion>,
     /// Whether it was polled from the worker's own queue, so that the worker needs only what is new.
     pub from_sticky: bool,
+    /// Whether the run stays on a version although new runs go to another.
+    pub target_version_changed: bool,
 }
 
 /// Why a workflow should go on in a new run.
@@ -317,7 +323,14 @@ impl Tx<'_> {
             self.record(Record::Sticky(None));
         }
         let request_id = claim.request_id.clone();
-        Some(self.start_pending_task(request_id, &claim.identity, from_sticky, Sending::All))
+        let target = claim.target.as_ref();
+        Some(self.start_pending_task(
+            request_id,
+            &claim.identity,
+            from_sticky,
+            target,
+            Sending::All,
+        ))
     }
 
     /// Gives the first task to the caller who starts the run; `None` if it has to wait, or is not out any more.
@@ -334,18 +347,20 @@ impl Tx<'_> {
                     request.request_id.clone(),
                     &request.identity,
                     false,
+                    None,
                     Sending::All,
                 )
             }),
         }
     }
 
-    /// Starts the pending task.
+    /// Starts the pending task. `target` is the version of the workers that new work of its queue goes to.
     fn start_pending_task(
         &mut self,
         request_id: RequestId,
         identity: &str,
         from_sticky: bool,
+        target: Option<&Version>,
         sending: Sending,
     ) -> WorkflowTaskReply {
         let mut task = Box::new(self.task().cloned().expect("the caller looked"));
@@ -363,6 +378,7 @@ impl Tx<'_> {
             history_bytes: history.bytes,
             suggestions: self.suggestions(),
             from_sticky,
+            target_version_changed: self.run.target_changed(target),
         };
         if task.kind == TaskType::Normal {
             start.event = self.write(self.started_attributes(task.scheduled, &start));
@@ -395,6 +411,7 @@ impl Tx<'_> {
             history_size_bytes: start.history_bytes,
             suggest_continue_as_new: !start.suggestions.is_empty(),
             suggest_continue_as_new_reasons: reasons.collect(),
+            target_worker_deployment_version_changed: start.target_version_changed,
             ..WorkflowTaskStartedEventAttributes::default()
         }
     }
@@ -504,9 +521,16 @@ impl Tx<'_> {
 
     /// A worker finished the task.
     // temporal: service/history/api/respondworkflowtaskcompleted/api.go, the order of operations.
-    pub(crate) fn complete_task(&mut self, request: CompleteWorkflowTask, reply_to: ReplyTo) {
+    pub(crate) fn complete_task(&mut self, mut request: CompleteWorkflowTask, reply_to: ReplyTo) {
         if !self.run.is_open() || !self.holds_task(&request.token) {
             return self.reply(reply_to, Err(Self::task_not_found()));
+        }
+        if request.page.more {
+            let kept = self.keep_page(request);
+            return self.reply(reply_to, kept);
+        }
+        if let Err(lost) = self.gather_pages(&mut request) {
+            return self.reply(reply_to, Err(lost));
         }
         if let Err(rejection) = check_sequence(&request) {
             return self.reply(reply_to, Err(rejection));
@@ -602,13 +626,20 @@ impl Tx<'_> {
     fn write_completion(&mut self, task: &WorkflowTask, request: &CompleteWorkflowTask) -> EventId {
         let start = task.started.as_ref().expect("the caller looked");
         self.write_unwritten(task);
+        let deployment = request.deployment.as_ref();
+        let version = deployment.and_then(|d| d.version.as_ref());
         self.write(WorkflowTaskCompletedEventAttributes {
+            versioning_behavior: request.versioning_behavior.into(),
+            worker_deployment_name: deployment.map(|d| d.name.clone()).unwrap_or_default(),
+            deployment_version: version.map(Version::to_proto),
             scheduled_event_id: task.scheduled.0,
             started_event_id: start.event.0,
             identity: request.identity.clone(),
             #[expect(deprecated, reason = "deprecated for users, not for SDKs")]
             binary_checksum: request.binary_checksum.clone(),
             sdk_metadata: request.sdk_metadata.clone(),
+            #[expect(deprecated, reason = "SDKs read it at replay")]
+            worker_version: request.worker_version.clone(),
             ..WorkflowTaskCompletedEventAttributes::default()
         })
     }
@@ -635,7 +666,7 @@ impl Tx<'_> {
             } else {
                 Sending::All
             };
-            let mut reply = self.start_pending_task(id, &request.identity, true, sending);
+            let mut reply = self.start_pending_task(id, &request.identity, true, None, sending);
             reply.history.first = self.run.history.previous_started.next();
             next_task = Some(Box::new(reply));
         }

@@ -27,6 +27,8 @@ pub struct Config {
     pub tls: Option<Tls>,
     /// Whom callers must be known to; `None` if to nobody.
     pub keys: Option<Arc<Keys>>,
+    /// How long a poll waits for a task.
+    pub long_poll: Duration,
 }
 
 impl Default for Config {
@@ -42,6 +44,7 @@ impl Default for Config {
             metrics: None,
             tls: None,
             keys: None,
+            long_poll: steadfast_core::limits::LONG_POLL,
         }
     }
 }

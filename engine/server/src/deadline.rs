@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use steadfast_core::{Rejection, limits::LONG_POLL};
+use steadfast_core::Rejection;
 use tonic::metadata::MetadataMap;
 
 /// How long a wait for history or for an update lasts. temporal: `history.longPollExpirationInterval`.
@@ -19,7 +19,7 @@ pub(crate) fn of_caller(metadata: &MetadataMap) -> Option<Duration> {
 
 /// How long a poll for a task lasts.
 // temporal: common/rpc.go ValidateLongPollContextTimeout.
-pub(crate) fn poll(metadata: &MetadataMap) -> Result<Duration, Rejection> {
+pub(crate) fn poll(metadata: &MetadataMap, longest: Duration) -> Result<Duration, Rejection> {
     let Some(given) = of_caller(metadata) else {
         return Err(Rejection::InvalidArgument(
             "Context timeout is not set.".to_owned(),
@@ -30,7 +30,7 @@ pub(crate) fn poll(metadata: &MetadataMap) -> Result<Duration, Rejection> {
             "Context timeout is too short.".to_owned(),
         ));
     }
-    Ok(LONG_POLL.min(given - MARGIN))
+    Ok(longest.min(given - MARGIN))
 }
 
 /// How long a wait for more history lasts.
@@ -61,6 +61,8 @@ fn parse(text: &str) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
+    use steadfast_core::limits::LONG_POLL;
+
     use super::*;
 
     fn with(timeout: &str) -> MetadataMap {
@@ -71,14 +73,14 @@ mod tests {
 
     #[test]
     fn a_poll_ends_before_its_caller_gives_up() {
-        assert_eq!(poll(&with("70S")), Ok(Duration::from_secs(60)));
-        assert_eq!(poll(&with("10000m")), Ok(Duration::from_secs(9)));
+        assert_eq!(poll(&with("70S"), LONG_POLL), Ok(Duration::from_secs(60)));
+        assert_eq!(poll(&with("10000m"), LONG_POLL), Ok(Duration::from_secs(9)));
         assert!(matches!(
-            poll(&with("1S")),
+            poll(&with("1S"), LONG_POLL),
             Err(Rejection::FailedPrecondition(_))
         ));
         assert!(matches!(
-            poll(&MetadataMap::new()),
+            poll(&MetadataMap::new(), LONG_POLL),
             Err(Rejection::InvalidArgument(_))
         ));
     }

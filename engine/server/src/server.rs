@@ -28,7 +28,7 @@ use crate::{
     engine::{self, Ask, Ended, Engine},
     layer::Around,
     metrics::{self, Metrics},
-    rpc::{Frontend, Heartbeats, MAX_MESSAGE_BYTES, read_endpoints},
+    rpc::{Frontend, Heartbeats, MAX_MESSAGE_BYTES, Polled, read_endpoints},
 };
 
 /// How long calls may take to end once the server stops.
@@ -108,7 +108,9 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
         engine: engine.clone(),
         cluster_id,
         shards: config.shards,
+        long_poll: config.long_poll,
         workers: Heartbeats::new(),
+        polled: Polled::default(),
         metrics: counted.clone(),
     };
     let (health, routes) = routes(&frontend, skips).await?;

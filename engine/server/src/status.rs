@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use prost::{Message, Name};
 use prost_types::Any;
-use steadfast_core::{Rejection, render::multi_operation_failure};
+use steadfast_core::{Rejection, effect::Exhausted, render::multi_operation_failure};
 use steadfast_proto::temporal::api::enums::v1::{ResourceExhaustedCause, ResourceExhaustedScope};
 use steadfast_proto::{
     google::rpc,
@@ -12,6 +12,7 @@ use steadfast_proto::{
         ActivityExecutionAlreadyStartedFailure, NamespaceAlreadyExistsFailure,
         NamespaceNotFoundFailure, NotFoundFailure, PermissionDeniedFailure, QueryFailedFailure,
         ResourceExhaustedFailure, WorkflowExecutionAlreadyStartedFailure, WorkflowNotReadyFailure,
+        WorkflowTaskCompletionBufferLostFailure,
     },
 };
 use tonic::{Code, Status};
@@ -46,6 +47,11 @@ pub(crate) fn status(rejection: Rejection) -> Status {
                 run_id: run_id.into(),
             },
         ),
+        Rejection::PagesLost => with(
+            Code::Aborted,
+            message,
+            &WorkflowTaskCompletionBufferLostFailure::default(),
+        ),
         Rejection::Exists(_) => Status::already_exists(message),
         Rejection::FailedPrecondition(_) => Status::failed_precondition(message),
         Rejection::NotReady(_) => with(
@@ -53,14 +59,9 @@ pub(crate) fn status(rejection: Rejection) -> Status {
             message,
             &WorkflowNotReadyFailure::default(),
         ),
-        Rejection::ResourceExhausted(_) => with(
-            Code::ResourceExhausted,
-            message,
-            &ResourceExhaustedFailure {
-                cause: ResourceExhaustedCause::BusyWorkflow.into(),
-                scope: ResourceExhaustedScope::Namespace.into(),
-            },
-        ),
+        Rejection::ResourceExhausted(what, _) => {
+            with(Code::ResourceExhausted, message, &exhausted(what))
+        }
         Rejection::Unavailable(_) => Status::unavailable(message),
         Rejection::NamespaceNotFound(name) => with(
             Code::NotFound,
@@ -99,6 +100,27 @@ pub(crate) fn status(rejection: Rejection) -> Status {
                 failure: failure.map(|f| *f),
             },
         ),
+    }
+}
+
+fn exhausted(what: Exhausted) -> ResourceExhaustedFailure {
+    use ResourceExhaustedCause as Cause;
+    let (cause, scope) = match what {
+        Exhausted::Workflow => (Cause::BusyWorkflow, ResourceExhaustedScope::Namespace),
+        Exhausted::Callers => (Cause::ConcurrentLimit, ResourceExhaustedScope::Namespace),
+        Exhausted::Versions => {
+            let cause = Cause::WorkerDeploymentLimits;
+            (cause, ResourceExhaustedScope::Namespace)
+        }
+        Exhausted::Entries => {
+            let cause = Cause::PersistenceStorageLimit;
+            (cause, ResourceExhaustedScope::System)
+        }
+        Exhausted::Server => (Cause::SystemOverloaded, ResourceExhaustedScope::System),
+    };
+    ResourceExhaustedFailure {
+        cause: cause.into(),
+        scope: scope.into(),
     }
 }
 

@@ -181,7 +181,9 @@ impl RunFacts {
             | Record::Deleted
             | Record::Schedule(_)
             | Record::ActivityControl(..)
-            | Record::Batch(_) => {}
+            | Record::Batch(_)
+            | Record::Deployment(_)
+            | Record::Initially(_) => {}
         }
     }
 
@@ -317,8 +319,12 @@ impl Facts {
                     }
                     Err(_) => tell(self, &run, batch.high, Fact::Record(&entry.record)),
                 }
-            } else if let Record::Schedule(_) | Record::Batch(_) = &entry.record {
-                // It is of no run.
+            } else if let Record::Schedule(_)
+            | Record::Batch(_)
+            | Record::Row(_)
+            | Record::Deployment(_) = &entry.record
+            {
+                // It is of no run, or says nothing new of one.
                 tell(self, &run, batch.high, Fact::Record(&entry.record));
             } else {
                 tell(self, &run, batch.high, Fact::Record(&entry.record));

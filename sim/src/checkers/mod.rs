@@ -25,7 +25,7 @@ mod visibility;
 
 use std::{collections::BTreeMap, rc::Rc};
 
-use steadfast_core::{RunKey, Timestamp, visibility::Listed};
+use steadfast_core::{RunKey, Timestamp, schedule::SCHEDULE_PREFIX, visibility::Listed};
 use steadfast_replay::Registry;
 
 pub use conservation::Accounts;
@@ -233,8 +233,15 @@ impl Checkers {
     /// The run is over.
     pub fn finish(&mut self, at: Time, ledger: &Ledger, ending: &Ending) {
         self.acknowledged.finish(at, &self.facts);
+        let (schedules, runs): (Vec<_>, Vec<_>) = ending
+            .rows
+            .iter()
+            .partition(|row| row.workflow_id.as_str().starts_with(SCHEDULE_PREFIX));
         self.visibility
-            .finish(at, &self.facts, &ending.namespace, &ending.rows);
+            .finish(at, &self.facts, &ending.namespace, &runs);
+        self.folded
+            .schedules
+            .listed(at, &ending.namespace, &schedules);
         self.updates.finish(at, &self.facts);
         self.resets.finish(at, &self.facts);
         self.replay_equivalence.finish(at, &self.facts);

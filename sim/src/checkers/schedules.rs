@@ -12,6 +12,7 @@ use steadfast_core::{
     message::OutboxWork,
     policy::IdReusePolicy,
     schedule::{Overlap, Schedule, ScheduleRecord, ScheduledBy, jitter_seed, schedule_id},
+    visibility::{Listed, Value},
 };
 use steadfast_proto::temporal::api::history::v1::{HistoryEvent, history_event::Attributes};
 
@@ -231,6 +232,32 @@ impl Schedules {
     fn highest(&self, key: &ExecutionKey) -> Timestamp {
         let shard = key.shard(self.shard_count);
         self.wall.get(&shard).copied().unwrap_or_default()
+    }
+
+    /// The run is over: `rows` are those of all stores that are of schedules. Each schedule has one, and shows there
+    /// whether it is paused.
+    pub(crate) fn listed(&mut self, at: Time, namespace: &str, rows: &[&Listed]) {
+        let mut found: BTreeMap<_, _> = rows
+            .iter()
+            .map(|row| ((row.workflow_id.as_str(), &row.run_id), &row.row))
+            .collect();
+        let there = self.folded.iter().filter_map(|(key, execution)| {
+            let schedule = execution.schedule.as_deref()?;
+            let of_here = schedule.open && key.namespace.as_str() == namespace;
+            of_here.then_some((key, schedule))
+        });
+        for (key, schedule) in there {
+            let row = found.remove(&(key.workflow_id.as_str(), &schedule.id));
+            let paused = row.map(|row| row.search_attributes.get("TemporalSchedulePaused"));
+            let right = paused == Some(Some(&Value::Bool(schedule.switch.paused)));
+            self.tally.check(at, right, || {
+                format!("{} is listed as paused: {paused:?}", named(key))
+            });
+        }
+        let gone: Vec<_> = found.keys().map(|(id, _)| *id).collect();
+        self.tally.check(at, gone.is_empty(), || {
+            format!("{gone:?} are listed, and do not exist")
+        });
     }
 
     /// The run is over, and everything has calmed down: nothing is overdue.

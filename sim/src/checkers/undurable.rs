@@ -67,6 +67,7 @@ impl Undurable {
             | Reply::Describe(_)
             | Reply::NexusTask(_)
             | Reply::Endpoints(..)
+            | Reply::Deployment(..)
             | Reply::ActivityOutcome(..)
             | Reply::DescribeActivity(_)
             | Reply::Schedule(_)

@@ -85,7 +85,7 @@ impl Visibility {
     }
 
     /// The run is over: `rows` are those of all stores.
-    pub(crate) fn finish(&mut self, at: Time, facts: &Facts, namespace: &str, rows: &[Listed]) {
+    pub(crate) fn finish(&mut self, at: Time, facts: &Facts, namespace: &str, rows: &[&Listed]) {
         let mut found: BTreeMap<RunKey, &Listed> = BTreeMap::new();
         for row in rows {
             let run = RunKey {

@@ -137,6 +137,6 @@ impl<T> Caller<T> {
 fn is_busy(rejection: &Rejection) -> bool {
     matches!(
         rejection.first_failure(),
-        Rejection::Unavailable(_) | Rejection::ResourceExhausted(_) | Rejection::Aborted(_)
+        Rejection::Unavailable(_) | Rejection::ResourceExhausted(..) | Rejection::Aborted(_)
     )
 }

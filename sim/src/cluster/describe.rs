@@ -149,6 +149,12 @@ pub(super) fn machine(envelope: &Envelope, out: &mut String) {
                 if *started { "started" } else { "gone" }
             )
         }
+        Message::Routing(update) => {
+            format!("routing {} at {}", update.deployment, update.revision)
+        }
+        Message::RoutingTaken(key, revision) => {
+            format!("routing taken of {} at {revision}", key.workflow_id)
+        }
         Message::Query(query) => format!("query {}", query.run.execution.workflow_id),
         Message::Outbox(item) => format!(
             "work {} of {}",
@@ -228,6 +234,8 @@ pub(super) fn batch(batch: &Batch, out: &mut String) {
             Record::ChildBegun(_) => out.push_str("begun"),
             Record::Namespace(name, _) => out.push_str(&format!("namespace({name})")),
             Record::Row(_) => out.push_str("row"),
+            Record::Deployment(_) => out.push_str("deployment"),
+            Record::Initially(_) => out.push_str("initially"),
             Record::Endpoint(id, _) => out.push_str(&format!("endpoint({id})")),
             Record::Nexus(id, _) => out.push_str(&format!("nexus({id})")),
             Record::Scheduled(by) => out.push_str(&format!("scheduled({})", by.number)),

@@ -163,7 +163,8 @@ pub(crate) fn ledger(ledger: &Ledger, accounts: &[Accounts]) -> LedgerView {
     }
 }
 
-fn entry(entry: &LedgerEntry) -> EntryView {
+/// An entry as expectations see it.
+pub(crate) fn entry(entry: &LedgerEntry) -> EntryView {
     let number = |id: u64| i64::try_from(id).unwrap_or(i64::MAX);
     let (kind, undoes) = match entry.kind {
         EntryKind::Forward => ("forward", 0),

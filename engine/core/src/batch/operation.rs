@@ -148,7 +148,7 @@ impl Step<'_> {
         let mut tx = self.open(loaded, run_id);
         let result = match tx.signal(signal) {
             Ok(()) | Err(Rejection::NotFound(_)) => Some(OutboxResult::Done),
-            Err(Rejection::ResourceExhausted(_)) => None,
+            Err(Rejection::ResourceExhausted(..)) => None,
             Err(_) => Some(OutboxResult::TooManySignals),
         };
         tx.finish();

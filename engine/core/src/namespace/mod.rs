@@ -21,7 +21,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    effect::{Rejection, Reply, ReplyTo},
+    effect::{Exhausted, Rejection, Reply, ReplyTo},
     ids::{ExecutionKey, Namespace, RunId},
     limits::{MAX_NAMESPACES, MAX_SEARCH_ATTRIBUTES},
     record::{Entry, Record},
@@ -173,9 +173,10 @@ impl Step<'_> {
 
     fn register(&mut self, count: usize, info: NamespaceInfo) -> Result<NamespaceInfo, Rejection> {
         if count >= MAX_NAMESPACES {
-            return Err(Rejection::ResourceExhausted(format!(
-                "there are {MAX_NAMESPACES} namespaces already"
-            )));
+            return Err(Rejection::ResourceExhausted(
+                Exhausted::Entries,
+                format!("there are {MAX_NAMESPACES} namespaces already"),
+            ));
         }
         Ok(NamespaceInfo {
             id: self.ids.uuid(),
@@ -215,9 +216,10 @@ fn add(mut info: NamespaceInfo, added: BTreeMap<String, i32>) -> Result<Namespac
             }
             Some(_) => {}
             None if info.search_attributes.len() >= MAX_SEARCH_ATTRIBUTES => {
-                return Err(Rejection::ResourceExhausted(format!(
-                    "a namespace has at most {MAX_SEARCH_ATTRIBUTES} search attributes"
-                )));
+                return Err(Rejection::ResourceExhausted(
+                    Exhausted::Entries,
+                    format!("a namespace has at most {MAX_SEARCH_ATTRIBUTES} search attributes"),
+                ));
             }
             None => {
                 info.search_attributes.insert(name, kind);

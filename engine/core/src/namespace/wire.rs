@@ -27,7 +27,7 @@ use super::{
 use crate::{
     effect::Rejection,
     ids::Namespace,
-    limits::{MAX_BLOB_BYTES, MAX_ID_LENGTH},
+    limits::{MAX_BLOB_BYTES, MAX_COMPLETION_BYTES, MAX_ID_LENGTH},
     request::Request,
     time::{Timestamp, duration_from_proto, duration_to_proto},
     visibility::operator::{check_added, check_removed},
@@ -244,6 +244,8 @@ fn capabilities() -> Capabilities {
         workflow_pause: true,
         standalone_activities: true,
         standalone_activity_start_delay: true,
+        worker_poll_complete_on_shutdown: true,
+        workflow_task_completion_pagination: true,
         ..Capabilities::default()
     }
 }
@@ -267,6 +269,8 @@ fn description(name: &Namespace, info: &NamespaceInfo) -> DescribeNamespaceRespo
             limits: Some(Limits {
                 blob_size_limit_error: limit,
                 memo_size_limit_error: limit,
+                workflow_task_completion_size_limit_error: i64::try_from(MAX_COMPLETION_BYTES)
+                    .unwrap_or(i64::MAX),
                 ..Limits::default()
             }),
             ..WireInfo::default()

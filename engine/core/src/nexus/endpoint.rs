@@ -26,7 +26,7 @@ use steadfast_proto::temporal::api::{
 
 use super::NexusTarget;
 use crate::{
-    effect::{Rejection, Reply, ReplyTo},
+    effect::{Exhausted, Rejection, Reply, ReplyTo},
     ids::{ExecutionKey, Namespace, TaskQueueName},
     limits::MAX_ENDPOINTS,
     namespace::SYSTEM_NAMESPACE,
@@ -195,9 +195,10 @@ impl Step<'_> {
             EndpointRequest::Create(spec) => {
                 free_name(endpoints, &spec.name, "")?;
                 if endpoints.len() >= MAX_ENDPOINTS {
-                    return Err(Rejection::ResourceExhausted(format!(
-                        "there are {MAX_ENDPOINTS} endpoints already"
-                    )));
+                    return Err(Rejection::ResourceExhausted(
+                        Exhausted::Entries,
+                        format!("there are {MAX_ENDPOINTS} endpoints already"),
+                    ));
                 }
                 let endpoint = Endpoint {
                     version: 1,

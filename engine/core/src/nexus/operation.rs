@@ -442,6 +442,7 @@ impl Tx<'_> {
             namespace: target.namespace.clone(),
             kind: TaskKind::Nexus,
             name: target.queue.clone(),
+            version: None,
         }
     }
 }

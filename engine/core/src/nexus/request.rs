@@ -57,7 +57,8 @@ pub(super) fn request(
                 operation: a.operation.clone(),
                 request_id: a.request_id.clone(),
                 callback: SYSTEM_CALLBACK.to_owned(),
-                payload: a.input.clone(),
+                // Nothing is an empty payload. temporal: the request that goes over HTTP has a body.
+                payload: Some(a.input.clone().unwrap_or_default()),
                 callback_header: BTreeMap::from([(TOKEN_HEADER.to_owned(), token.encode())]),
                 links: vec![link::to_event(
                     run,

@@ -34,6 +34,7 @@ use crate::{
     policy::{IdReusePolicy, ParentClosePolicy, RetryPolicy},
     request::CommandError,
     time::duration_from_proto,
+    versioning::normalised,
 };
 
 type Parsed<T> = Result<T, CommandError>;
@@ -328,6 +329,7 @@ fn continue_as_new(a: ContinueAsNewWorkflowExecutionCommandAttributes) -> Parsed
         last_result: a.last_completion_result,
         #[expect(deprecated, reason = "deprecated for users, not for SDKs")]
         inherit_build_id: a.inherit_build_id,
+        initially: a.initial_versioning_behavior,
     })))
 }
 
@@ -386,6 +388,7 @@ fn start_child(
         priority: a.priority,
         #[expect(deprecated, reason = "deprecated for users, not for SDKs")]
         inherit_build_id: a.inherit_build_id,
+        versioning_override: a.versioning_override.map(normalised),
     })))
 }
 

@@ -8,6 +8,7 @@ mod batch;
 mod caller;
 mod command;
 mod control;
+mod deployment;
 mod endpoint;
 mod policy;
 mod reset;
@@ -30,6 +31,9 @@ pub use caller::{cancel, delete, describe, history, query, reset_stickiness, sig
 pub use control::{
     pause_activity, pause_workflow, reset_activity, unpause_activity, unpause_workflow,
     update_activity_options,
+};
+pub use deployment::{
+    describe_deployment, set_current_version, set_ramping_version, version_polled,
 };
 pub use endpoint::{create_endpoint, delete_endpoint, endpoint_id, update_endpoint};
 pub use policy::{retry_policy, retry_policy_to_proto};

@@ -113,6 +113,7 @@ pub fn start_activity(
         links: request.links.into_iter().map(Proto).collect(),
         callbacks: Vec::new(),
         priority: request.priority.clone().map(Proto),
+        versioning_override: None,
         eager: false,
         on_conflict: None,
     };

@@ -5,6 +5,7 @@ use std::time::Duration;
 use steadfast_proto::temporal::api::{
     enums::v1::{TaskQueueKind, WorkflowIdConflictPolicy, WorkflowIdReusePolicy},
     taskqueue::v1::TaskQueue,
+    workflow::v1::VersioningOverride,
     workflowservice::v1::{SignalWithStartWorkflowExecutionRequest, StartWorkflowExecutionRequest},
 };
 
@@ -19,6 +20,7 @@ use crate::{
     request::{OnConflict, Request, SignalRequest, StartRequest, Target},
     schedule::SCHEDULE_PREFIX,
     standalone::STANDALONE_PREFIX,
+    versioning::{is_valid, normalised},
 };
 
 /// A start. `fresh` becomes the request id if the caller gave none.
@@ -99,6 +101,7 @@ fn as_start(request: SignalWithStartWorkflowExecutionRequest) -> StartWorkflowEx
         user_metadata: request.user_metadata,
         links: request.links,
         priority: request.priority,
+        versioning_override: request.versioning_override,
         ..StartWorkflowExecutionRequest::default()
     }
 }
@@ -168,9 +171,20 @@ pub(super) fn parse(
             .map(Proto)
             .collect(),
         priority: request.priority.map(Proto),
+        versioning_override: versioning_override(request.versioning_override)?,
         eager: request.request_eager_execution,
         on_conflict,
     })
+}
+
+fn versioning_override(
+    given: Option<VersioningOverride>,
+) -> Result<Option<Proto<VersioningOverride>>, Rejection> {
+    let given = given.map(normalised);
+    if given.as_ref().is_some_and(|given| !is_valid(given)) {
+        return invalid("versioning override must name a deployment and a build, or auto-upgrade.");
+    }
+    Ok(given.map(Proto))
 }
 
 /// A normal queue that a caller names.

@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use steadfast_proto::temporal::api::{
     common::v1::Payloads,
-    enums::v1::{QueryResultType, TaskQueueKind, WorkflowTaskFailedCause},
+    deployment::v1::{WorkerDeploymentOptions, WorkerDeploymentVersion},
+    enums::v1::{
+        QueryResultType, TaskQueueKind, VersioningBehavior, WorkerVersioningMode,
+        WorkflowTaskFailedCause,
+    },
     failure::v1::{Failure, failure::FailureInfo},
     query::v1::WorkflowQueryResult,
     taskqueue::v1::{StickyExecutionAttributes, TaskQueue},
@@ -30,9 +34,10 @@ use crate::{
     nexus::{NexusAnswer, NexusAsk, NexusOutcome, handler_error, outcome},
     request::{
         ActivityAction, ActivityRequest, ActivityTarget, CompleteWorkflowTask, FailWorkflowTask,
-        Request, StickyRequest, Target,
+        Page, Request, StickyRequest, Target, WorkerDeployment,
     },
     token::TaskToken,
+    versioning::Version,
 };
 
 /// A poll for workflow tasks that waits as long as `patience`.
@@ -49,10 +54,12 @@ pub fn poll_workflow(
         TaskKind::Workflow,
         request.task_queue.as_ref(),
     )?;
+    let queue = of_version(queue, request.deployment_options.as_ref());
     Ok(MatchingInput::Poll {
         reply_to,
         queue,
         identity: request.identity,
+        worker: request.worker_instance_key,
         patience,
     })
 }
@@ -71,10 +78,12 @@ pub fn poll_activity(
         TaskKind::Activity,
         request.task_queue.as_ref(),
     )?;
+    let queue = of_version(queue, request.deployment_options.as_ref());
     Ok(MatchingInput::Poll {
         reply_to,
         queue,
         identity: request.identity,
+        worker: request.worker_instance_key,
         patience,
     })
 }
@@ -97,6 +106,7 @@ pub fn poll_nexus(
         reply_to,
         queue,
         identity: request.identity,
+        worker: request.worker_instance_key,
         patience,
     })
 }
@@ -155,12 +165,25 @@ pub fn shutdown_worker(
     request: &ShutdownWorkerRequest,
     reply_to: ReplyTo,
 ) -> Result<MatchingInput, Rejection> {
+    let namespace = name(
+        &request.namespace,
+        "Namespace not set on request.",
+        "Namespace",
+    )?;
     let sticky = TaskQueue {
         name: request.sticky_task_queue.clone(),
         ..TaskQueue::default()
     };
-    let sticky = queue(&request.namespace, TaskKind::Workflow, Some(&sticky))?;
-    Ok(MatchingInput::ShutdownWorker { reply_to, sticky })
+    let sticky = match sticky.name.as_str() {
+        "" => None,
+        _ => Some(queue(&namespace, TaskKind::Workflow, Some(&sticky))?),
+    };
+    Ok(MatchingInput::ShutdownWorker {
+        reply_to,
+        namespace: namespace.into(),
+        worker: request.worker_instance_key.clone(),
+        sticky,
+    })
 }
 
 fn queue(
@@ -175,7 +198,27 @@ fn queue(
         namespace: Namespace::new(namespace),
         kind,
         name: queue.into(),
+        version: None,
     })
+}
+
+/// The queue as workers of that version poll it.
+fn of_version(queue: QueueKey, options: Option<&WorkerDeploymentOptions>) -> QueueKey {
+    let version = options.and_then(|options| deployment(options).version);
+    QueueKey { version, ..queue }
+}
+
+/// The deployment of a worker, as it says.
+fn deployment(options: &WorkerDeploymentOptions) -> WorkerDeployment {
+    let versioned = options.worker_versioning_mode() == WorkerVersioningMode::Versioned;
+    let version = WorkerDeploymentVersion {
+        deployment_name: options.deployment_name.clone(),
+        build_id: options.build_id.clone(),
+    };
+    WorkerDeployment {
+        name: options.deployment_name.clone(),
+        version: versioned.then(|| Version::from_proto(&version)).flatten(),
+    }
 }
 
 /// A worker finished a workflow task.
@@ -186,6 +229,13 @@ pub fn workflow_task_completed(
     request: RespondWorkflowTaskCompletedRequest,
 ) -> Result<Request, Rejection> {
     let token = TaskToken::decode(&request.task_token, TaskKind::Workflow)?;
+    let page = page(&request)?;
+    let versioning_behavior = request.versioning_behavior();
+    let deployment = request.deployment_options.as_ref().map(deployment);
+    let versioned = deployment.as_ref().is_some_and(|d| d.version.is_some());
+    if versioning_behavior != VersioningBehavior::Unspecified && !versioned {
+        return invalid("versioning behavior must be specified with a versioned worker.");
+    }
     let namespace = token.run.execution.namespace.clone();
     let mut commands = Vec::with_capacity(request.commands.len());
     for wire in request.commands {
@@ -219,8 +269,25 @@ pub fn workflow_task_completed(
             sdk_metadata: request.sdk_metadata,
             #[expect(deprecated, reason = "old workers still send it")]
             binary_checksum: request.binary_checksum,
+            #[expect(deprecated, reason = "SDKs read it at replay")]
+            worker_version: request.worker_version_stamp,
+            page,
+            deployment,
+            versioning_behavior,
         },
     )))
+}
+
+/// Which part of a completion that comes in several this is.
+fn page(request: &RespondWorkflowTaskCompletedRequest) -> Result<Page, Rejection> {
+    let Ok(number) = u32::try_from(request.page_number) else {
+        return invalid("page_number cannot be negative.");
+    };
+    Ok(Page {
+        number,
+        more: request.intermediate_page,
+        bytes: prost::Message::encoded_len(request),
+    })
 }
 
 fn sticky(attributes: &StickyExecutionAttributes) -> Result<Option<StickyRequest>, Rejection> {

@@ -25,6 +25,7 @@ use super::{
     buffer::{Verdict, decide},
     info,
     request::{CreateSchedule, Patch, ScheduleAction, ScheduleReply, UpdateSchedule},
+    row,
     spec::{Effort, NextTime, TooMuch},
     state::{Action, Asked, Backfill, Last, Running, Schedule, ScheduleRecord, Start, schedule_id},
 };
@@ -140,8 +141,11 @@ impl Step<'_> {
                     .map_err(|TooMuch| too_many_exclusions())
             }
             ScheduleAction::Delete => {
-                let id = schedule.id.clone();
-                self.record_schedule(loaded, &id, ScheduleRecord::Closed);
+                let before = schedule.clone();
+                self.record_schedule(loaded, &before.id, ScheduleRecord::Closed);
+                if let Some(after) = loaded.execution.schedule.as_deref() {
+                    self.record_row(&before, after);
+                }
                 loaded.volatile.deadline = None;
                 Ok(ScheduleReply::Done)
             }
@@ -233,11 +237,23 @@ impl Step<'_> {
                 record: Record::Schedule(Box::new(record)),
             });
         }
+        self.record_row(&before, &schedule);
         let soon = self.now.plus(STEP_PAUSE);
         let due = wakes_at(self.key, &schedule, self.now).map(|due| due.max(soon));
         loaded.volatile.deadline = if unfinished { Some(soon) } else { due };
         loaded.execution.schedule = Some(Box::new(schedule));
         answer
+    }
+
+    /// What is known of it without loading it, if that is different now.
+    fn record_row(&mut self, before: &Schedule, after: &Schedule) {
+        if let Some(change) = row::change(before, after) {
+            self.effects.batch.entries.push(Entry {
+                key: self.key.clone(),
+                run_id: after.id.clone(),
+                record: Record::Row(Box::new(change)),
+            });
+        }
     }
 
     fn record_schedule(&mut self, loaded: &mut Loaded, id: &RunId, record: ScheduleRecord) {
@@ -658,6 +674,7 @@ impl Machine<'_> {
             | OutboxResult::Begin
             | OutboxResult::ParentGone
             | OutboxResult::ChildExists
+            | OutboxResult::BadOverride
             | OutboxResult::NotFound
             | OutboxResult::TooManySignals => {}
         }

@@ -9,6 +9,7 @@
 //! | `machine` | what time, requests and the ends of workflows do to a schedule |
 //! | `action` | the workflow that it starts |
 //! | `request`, `info` | what is asked of it, and what is shown |
+//! | `row` | what is known of it without loading it |
 //!
 //! A schedule starts workflows through its outbox: durable first, then sent until it is answered. The started run
 //! carries the schedule's name ([`ScheduledBy`]) along its whole chain, and the end of the chain tells the schedule
@@ -22,6 +23,7 @@ mod field;
 mod info;
 mod machine;
 mod request;
+mod row;
 pub mod spec;
 mod state;
 mod zone;
@@ -35,6 +37,7 @@ pub use request::{
     BackfillRange, CreateSchedule, ListSchedules, Patch, ScheduleAction, ScheduleReply,
     ScheduleRequest, Trigger, UpdateSchedule,
 };
+pub use row::SCHEDULE_DIVISION;
 pub use state::{
     Action, Asked, Attributes, Backfill, Definition, Last, Overlap, Policies, Progress, Running,
     SCHEDULE_PREFIX, Schedule, ScheduleRecord, Start, Switch, schedule_id, schedule_key,

@@ -46,8 +46,10 @@ pub(crate) struct Step<'a> {
     pub(crate) key: &'a ExecutionKey,
     pub(crate) ids: IdSource,
     pub(crate) effects: &'a mut Effects,
+    /// How many worker deployments the shard has.
+    pub(crate) deployments: usize,
     /// Messages with their addressees.
-    pub(super) messages: Vec<(Address, Message)>,
+    pub(crate) messages: Vec<(Address, Message)>,
 }
 
 impl Step<'_> {
@@ -69,6 +71,7 @@ impl Step<'_> {
             }
             Work::Events(run_id, events) => self.events_read(loaded, &run_id, &events),
             Work::Adopt => {
+                self.tell_routing(loaded);
                 if let Some(tx) = self.current(loaded) {
                     tx.finish();
                 }
@@ -192,6 +195,7 @@ impl Step<'_> {
             Request::Batch(request) => self.batch_request(loaded, reply_to, request.action),
             Request::Delete(target) => self.delete(loaded, reply_to, &target),
             Request::Endpoint(request) => self.endpoint_request(loaded, reply_to, request),
+            Request::Deployment(request) => self.deployment_request(loaded, reply_to, *request),
             Request::StartActivity(start) => self.start_standalone(loaded, reply_to, *start),
             Request::Describe(target) => {
                 let answer = self.find(loaded, target.run_id.as_ref()).map(|run_id| {
@@ -258,6 +262,7 @@ impl Step<'_> {
             | Request::Namespace(_)
             | Request::Schedule(_)
             | Request::Endpoint(_)
+            | Request::Deployment(_)
             | Request::StartActivity(_)
             | Request::Reset(_)
             | Request::Delete(_)
@@ -287,6 +292,7 @@ impl Step<'_> {
             | Request::PollUpdate(_)
             | Request::UpdateWithStart(..)
             | Request::Endpoint(_)
+            | Request::Deployment(_)
             | Request::NexusAnswer(_)
             | Request::StartActivity(_)
             | Request::Reset(_)
@@ -408,6 +414,7 @@ fn wanted_run(request: &Request) -> Option<RunId> {
         | Request::SignalWithStart(..)
         | Request::Namespace(_)
         | Request::Endpoint(_)
+        | Request::Deployment(_)
         | Request::StartActivity(_)
         | Request::Schedule(_)
         | Request::Reset(_)

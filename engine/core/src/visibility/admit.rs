@@ -56,6 +56,7 @@ pub fn admit(request: &mut Request, types: &SearchAttributeTypes) -> Result<(), 
             Ok(())
         }
         Request::Signal(_)
+        | Request::Deployment(_)
         | Request::Cancel(_)
         | Request::Terminate(_)
         | Request::Query(_)
@@ -111,6 +112,7 @@ pub fn carries_attributes(request: &Request) -> bool {
             })
         }
         Request::Signal(_)
+        | Request::Deployment(_)
         | Request::Cancel(_)
         | Request::Terminate(_)
         | Request::Query(_)

@@ -4,22 +4,31 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use steadfast_proto::temporal::api::{
-    common::v1::{Memo, SearchAttributes, WorkflowExecution, WorkflowType},
+    activity::v1::ActivityExecutionListInfo,
+    common::v1::{ActivityType, Memo, Payload, SearchAttributes, WorkflowExecution, WorkflowType},
+    enums::v1::WorkflowExecutionStatus,
     workflow::v1::WorkflowExecutionInfo,
     workflowservice::v1::{
-        CountWorkflowExecutionsResponse, GetSearchAttributesResponse,
+        CountActivityExecutionsResponse, CountSchedulesResponse, CountWorkflowExecutionsResponse,
+        GetSearchAttributesResponse, ListActivityExecutionsResponse,
         ListClosedWorkflowExecutionsResponse, ListOpenWorkflowExecutionsResponse,
         ListWorkflowExecutionsResponse, ScanWorkflowExecutionsResponse,
+        count_activity_executions_response::AggregationGroup as ActivityGroup,
+        count_schedules_response::AggregationGroup as ScheduleGroup,
         count_workflow_executions_response::AggregationGroup,
     },
 };
 
 use super::{
-    attribute::{SearchAttributeTypes, Value, to_payload},
+    attribute::{NAMESPACE_DIVISION, SearchAttributeTypes, Value, to_payload},
+    filter::GroupBy,
     request::Place,
     row::{Listed, Relative},
 };
-use crate::time::duration_to_proto;
+use crate::{
+    standalone::{STANDALONE_PREFIX, activity_status},
+    time::duration_to_proto,
+};
 
 /// A row as the wire has it. Attributes that the namespace no longer has are left out.
 #[must_use]
@@ -138,19 +147,112 @@ pub fn closed(
     }
 }
 
-/// The answer to a count: `counts` by the value of the group, or one under the empty value without groups.
+/// Counts by the value of the group, or one under the empty value without groups.
+pub type Counts = BTreeMap<String, u64>;
+
+/// The answer to a count.
 #[must_use]
-pub fn count(counts: &BTreeMap<String, u64>, grouped: bool) -> CountWorkflowExecutionsResponse {
-    let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-    let groups = counts.iter().filter(|(_, count)| grouped && **count > 0);
+pub fn count(counts: &Counts, by: Option<GroupBy>) -> CountWorkflowExecutionsResponse {
+    let group = |(values, count)| AggregationGroup {
+        group_values: vec![values],
+        count,
+    };
     CountWorkflowExecutionsResponse {
-        count: number(counts.values().sum()),
-        groups: groups
-            .map(|(value, count)| AggregationGroup {
-                group_values: vec![to_payload(&Value::Keyword(value.clone()))],
-                count: number(*count),
-            })
+        count: total(counts),
+        groups: groups(counts, by).map(group).collect(),
+    }
+}
+
+/// The answer to a count of activities.
+#[must_use]
+pub fn activities_counted(counts: &Counts, by: Option<GroupBy>) -> CountActivityExecutionsResponse {
+    let group = |(values, count)| ActivityGroup {
+        group_values: vec![values],
+        count,
+    };
+    CountActivityExecutionsResponse {
+        count: total(counts),
+        groups: groups(counts, by).map(group).collect(),
+    }
+}
+
+/// The answer to a count of schedules.
+#[must_use]
+pub fn schedules_counted(counts: &Counts, by: Option<GroupBy>) -> CountSchedulesResponse {
+    let group = |(values, count)| ScheduleGroup {
+        group_values: vec![values],
+        count,
+    };
+    CountSchedulesResponse {
+        count: total(counts),
+        groups: groups(counts, by).map(group).collect(),
+    }
+}
+
+fn number(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+fn total(counts: &Counts) -> i64 {
+    number(counts.values().sum())
+}
+
+/// The value and the number of each group, in the order of values.
+fn groups(counts: &Counts, by: Option<GroupBy>) -> impl Iterator<Item = (Payload, i64)> {
+    let mut groups: Vec<_> = by
+        .into_iter()
+        .flat_map(|by| {
+            counts
+                .iter()
+                .map(move |(value, count)| (by.rank(value), value, *count))
+        })
+        .filter(|(_, _, count)| *count > 0)
+        .collect();
+    groups.sort_unstable();
+    groups
+        .into_iter()
+        .map(|(_, value, count)| (to_payload(&Value::Keyword(value.clone())), number(count)))
+}
+
+/// The answer to a list of activities.
+#[must_use]
+pub fn activities(
+    rows: Vec<Listed>,
+    next: Option<&Place>,
+    types: &SearchAttributeTypes,
+) -> ListActivityExecutionsResponse {
+    ListActivityExecutionsResponse {
+        executions: rows
+            .into_iter()
+            .map(|row| activity_info(row, types))
             .collect(),
+        next_page_token: token(next),
+    }
+}
+
+/// The row of an activity that no workflow has scheduled.
+fn activity_info(listed: Listed, types: &SearchAttributeTypes) -> ActivityExecutionListInfo {
+    let id = listed.workflow_id.as_str();
+    let activity_id = id.strip_prefix(STANDALONE_PREFIX).unwrap_or(id).to_owned();
+    let info = execution_info(listed, types);
+    let mut attributes = info.search_attributes.unwrap_or_default();
+    attributes.indexed_fields.remove(NAMESPACE_DIVISION);
+    let status = WorkflowExecutionStatus::try_from(info.status).unwrap_or_default();
+    ActivityExecutionListInfo {
+        activity_id,
+        run_id: info.execution.unwrap_or_default().run_id,
+        activity_type: Some(ActivityType {
+            name: info.r#type.unwrap_or_default().name,
+        }),
+        schedule_time: info.start_time,
+        close_time: info.close_time,
+        status: activity_status(status).into(),
+        search_attributes: Some(attributes),
+        task_queue: info.task_queue,
+        state_transition_count: info.state_transition_count,
+        state_size_bytes: info.history_size_bytes,
+        execution_duration: info.execution_duration,
+        execution_time: info.execution_time,
     }
 }
 

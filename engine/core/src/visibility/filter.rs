@@ -14,6 +14,7 @@ use super::{
         AttributeType, NAMESPACE_DIVISION, RESERVED_PREFIX, SearchAttributeTypes, SystemAttribute,
         datetime, go_number, predefined, rfc3339,
     },
+    kind::Kind,
     lexer::keyword,
     syntax::{Expression, Is, Statement, parse},
 };
@@ -138,21 +139,35 @@ impl CountFilter {
     /// # Errors
     /// InvalidArgument with Temporal's words for what is wrong.
     pub fn parse(query: &str, types: &SearchAttributeTypes) -> Result<Self, Rejection> {
+        Self::parse_for(Kind::Workflows, query, types)
+    }
+
+    /// Reads the query of a count, or a list, of something.
+    ///
+    /// # Errors
+    /// InvalidArgument with Temporal's words for what is wrong.
+    pub fn parse_for(
+        kind: Kind,
+        query: &str,
+        types: &SearchAttributeTypes,
+    ) -> Result<Self, Rejection> {
         let statement = parse(query).map_err(|why| format!("malformed SQL query: {why}"));
-        let checked = statement.and_then(|statement| Check::new(types).statement(statement));
+        let checked = statement.and_then(|statement| Check::new(kind, types).statement(statement));
         checked.map_err(|why| Rejection::InvalidArgument(format!("invalid query: {why}")))
     }
 }
 
 struct Check<'a> {
+    kind: Kind,
     types: &'a SearchAttributeTypes,
     /// Whether the query says itself which divisions it wants.
     division_seen: bool,
 }
 
 impl<'a> Check<'a> {
-    fn new(types: &'a SearchAttributeTypes) -> Self {
+    fn new(kind: Kind, types: &'a SearchAttributeTypes) -> Self {
         Self {
+            kind,
             types,
             division_seen: false,
         }
@@ -175,8 +190,14 @@ impl<'a> Check<'a> {
             self.order_by(column)?;
         }
         let mut filters: Vec<_> = condition.into_iter().collect();
-        if !self.division_seen {
-            filters.push(Filter::IsNull(division(), false));
+        match self.kind.division() {
+            Some(own) => filters.push(Filter::Compare(
+                division(),
+                Operator::Equal,
+                Scalar::Text(own.to_owned()),
+            )),
+            None if self.division_seen => {}
+            None => filters.push(Filter::IsNull(division(), false)),
         }
         Ok(CountFilter {
             filter: and(filters),
@@ -257,9 +278,9 @@ impl<'a> Check<'a> {
         let values = match right {
             Expression::Tuple(values) => values
                 .iter()
-                .map(|value| scalar(value, &name, &column))
+                .map(|value| self.scalar(value, &name, &column))
                 .collect::<Checked<Vec<_>>>()?,
-            single => vec![scalar(single, &name, &column)?],
+            single => vec![self.scalar(single, &name, &column)?],
         };
         if !supported(column.attribute_type).contains(&operator) {
             return Err(format!(
@@ -318,8 +339,8 @@ impl<'a> Check<'a> {
                 ));
             }
         }
-        let from = scalar(from, &name, &column)?;
-        let to = scalar(to, &name, &column)?;
+        let from = self.scalar(from, &name, &column)?;
+        let to = self.scalar(to, &name, &column)?;
         Ok(Filter::Between(column, negated, from, to))
     }
 
@@ -331,12 +352,26 @@ impl<'a> Check<'a> {
                 expression.name()
             ));
         };
-        let column =
-            resolve(name, self.types).ok_or_else(|| format!("invalid search attribute: {name}"))?;
+        let own = self.kind.alias(name);
+        let own = own.filter(|_| !self.types.custom().contains_key(name));
+        let column = own
+            .map(of_every_run)
+            .or_else(|| resolve(name, self.types))
+            .ok_or_else(|| format!("invalid search attribute: {name}"))?;
         if column == division() {
             self.division_seen = true;
         }
         Ok((column, name.clone()))
+    }
+
+    /// The value that an expression is for the column that was called so.
+    fn scalar(&self, expression: &Expression, name: &str, column: &Column) -> Checked<Scalar> {
+        let value = scalar(expression, name, column)?;
+        let is_own = matches!(column.field, Field::System(_));
+        Ok(match value {
+            Scalar::Text(id) if is_own => Scalar::Text(format!("{}{id}", self.kind.prefix(name))),
+            other => other,
+        })
     }
 }
 
@@ -359,12 +394,16 @@ fn resolve(name: &str, types: &SearchAttributeTypes) -> Option<Column> {
 
 fn system(name: &str) -> Option<Column> {
     if let Some(system) = SystemAttribute::from_name(name) {
-        return Some(Column {
-            field: Field::System(system),
-            attribute_type: system.attribute_type(),
-        });
+        return Some(of_every_run(system));
     }
     predefined(name).map(|(attribute_type, _)| attribute(name, attribute_type))
+}
+
+fn of_every_run(system: SystemAttribute) -> Column {
+    Column {
+        field: Field::System(system),
+        attribute_type: system.attribute_type(),
+    }
 }
 
 fn attribute(name: &str, attribute_type: AttributeType) -> Column {
@@ -543,7 +582,8 @@ const STATUSES: [(WorkflowExecutionStatus, &str); 9] = [
     (WorkflowExecutionStatus::Paused, "Paused"),
 ];
 
-fn status_named(name: &str) -> Option<WorkflowExecutionStatus> {
+/// The status that filters and groups name so.
+pub(super) fn status_named(name: &str) -> Option<WorkflowExecutionStatus> {
     STATUSES
         .iter()
         .find(|(status, short)| *short == name || status.as_str_name() == name)

@@ -22,7 +22,7 @@ use steadfast_proto::temporal::api::enums::v1::WorkflowExecutionStatus;
 
 use super::{
     attribute::{AttributeType, NAMESPACE_DIVISION, SystemAttribute, ValueRef},
-    filter::{Column, Field, Filter, GroupBy, Operator, Scalar, status_name},
+    filter::{Column, Field, Filter, GroupBy, Operator, Scalar, status_name, status_named},
     row::{Closing, RowRef},
 };
 use crate::time::{Timestamp, duration_nanos};
@@ -84,6 +84,16 @@ impl Filter {
 }
 
 impl GroupBy {
+    /// Where a group stands among the others, before those of the same rank by their values.
+    // temporal: SQL groups in the order of what is stored, and statuses are stored as numbers.
+    #[must_use]
+    pub fn rank(self, value: &str) -> i32 {
+        match self {
+            Self::ExecutionStatus => status_named(value).map_or(i32::MAX, i32::from),
+            Self::NamespaceDivision => 0,
+        }
+    }
+
     /// The value that a row is counted under.
     #[must_use]
     pub fn value(self, row: &RowRef<'_>) -> String {

@@ -10,6 +10,7 @@
 //! | `attribute` | which search attributes there are, of which type, and how their values are written on the wire |
 //! | `lexer`, `syntax` | what text is a list filter at all |
 //! | `filter` | what a list filter means: names, types and values checked against the namespace's attributes |
+//! | `kind` | what a list is a list of: workflows, activities of their own, schedules |
 //! | `matching` | whether a row passes a filter, in SQL's logic of three values |
 //! | `row` | what is known of a run, and how it changes |
 //! | `admit` | whether a request's search attributes may be written |
@@ -24,6 +25,7 @@ mod admit;
 pub mod answer;
 mod attribute;
 mod filter;
+mod kind;
 mod lexer;
 mod matching;
 pub mod operator;
@@ -32,11 +34,12 @@ mod row;
 mod syntax;
 
 pub use admit::{admit, carries_attributes};
-pub(crate) use attribute::BUILD_IDS;
 pub use attribute::{
     AttributeType, SearchAttributeTypes, SystemAttribute, Value, ValueRef, from_payload, to_payload,
 };
+pub(crate) use attribute::{BUILD_IDS, NAMESPACE_DIVISION};
 pub use filter::{Column, CountFilter, Field, Filter, GroupBy, Operator, Scalar};
+pub use kind::Kind;
 pub use request::{CountRequest, ListRequest, Place};
 pub use row::{Closing, Listed, Relative, RowChange, RowRef, RowUpdate, VisibilityRow};
-pub(crate) use row::{attributes_of, memo_of};
+pub(crate) use row::{attributes_of, memo_of, typed};

@@ -1,13 +1,15 @@
 //! Lists and counts, parsed.
-// temporal: service/frontend/workflow_handler.go, from ListOpenWorkflowExecutions to CountWorkflowExecutions.
+// temporal: service/frontend/workflow_handler.go, from ListOpenWorkflowExecutions to CountWorkflowExecutions, and
+// ListSchedules, CountSchedules; chasm/lib/activity/frontend.go, ListActivityExecutions, CountActivityExecutions.
 
 use steadfast_proto::temporal::api::{
     enums::v1::WorkflowExecutionStatus,
     filter::v1::StartTimeFilter,
     workflowservice::v1::{
-        CountWorkflowExecutionsRequest, ListArchivedWorkflowExecutionsRequest,
+        CountActivityExecutionsRequest, CountSchedulesRequest, CountWorkflowExecutionsRequest,
+        ListActivityExecutionsRequest, ListArchivedWorkflowExecutionsRequest,
         ListClosedWorkflowExecutionsRequest, ListOpenWorkflowExecutionsRequest,
-        ListWorkflowExecutionsRequest, ScanWorkflowExecutionsRequest,
+        ListSchedulesRequest, ListWorkflowExecutionsRequest, ScanWorkflowExecutionsRequest,
         list_closed_workflow_executions_request::Filters as ClosedFilter,
         list_open_workflow_executions_request::Filters as OpenFilter,
     },
@@ -16,6 +18,7 @@ use steadfast_proto::temporal::api::{
 use super::{
     attribute::{AttributeType, SearchAttributeTypes, SystemAttribute},
     filter::{Column, CountFilter, Field, Filter, GroupBy, Operator, Scalar, and, division},
+    kind::Kind,
 };
 use crate::{
     effect::Rejection,
@@ -124,6 +127,7 @@ pub fn list(
     types: &SearchAttributeTypes,
 ) -> Result<ListRequest, Rejection> {
     by_query(
+        Kind::Workflows,
         &request.namespace,
         &request.query,
         request.page_size,
@@ -141,6 +145,7 @@ pub fn scan(
     types: &SearchAttributeTypes,
 ) -> Result<ListRequest, Rejection> {
     by_query(
+        Kind::Workflows,
         &request.namespace,
         &request.query,
         request.page_size,
@@ -235,15 +240,83 @@ pub fn count(
     request: &CountWorkflowExecutionsRequest,
     types: &SearchAttributeTypes,
 ) -> Result<CountRequest, Rejection> {
-    let count = CountFilter::parse(&request.query, types)?;
+    counted(Kind::Workflows, &request.namespace, &request.query, types)
+}
+
+/// A list of activities that no workflow has scheduled.
+///
+/// # Errors
+/// InvalidArgument with Temporal's words for what is wrong.
+pub fn list_activities(
+    request: &ListActivityExecutionsRequest,
+    types: &SearchAttributeTypes,
+) -> Result<ListRequest, Rejection> {
+    by_query(
+        Kind::Activities,
+        &request.namespace,
+        &request.query,
+        request.page_size,
+        &request.next_page_token,
+        types,
+    )
+}
+
+/// A count of activities that no workflow has scheduled.
+///
+/// # Errors
+/// InvalidArgument with Temporal's words for what is wrong.
+pub fn count_activities(
+    request: &CountActivityExecutionsRequest,
+    types: &SearchAttributeTypes,
+) -> Result<CountRequest, Rejection> {
+    counted(Kind::Activities, &request.namespace, &request.query, types)
+}
+
+/// A list of schedules.
+///
+/// # Errors
+/// InvalidArgument with Temporal's words for what is wrong.
+pub fn list_schedules(
+    request: &ListSchedulesRequest,
+    types: &SearchAttributeTypes,
+) -> Result<ListRequest, Rejection> {
+    by_query(
+        Kind::Schedules,
+        &request.namespace,
+        &request.query,
+        request.maximum_page_size,
+        &request.next_page_token,
+        types,
+    )
+}
+
+/// A count of schedules.
+///
+/// # Errors
+/// InvalidArgument with Temporal's words for what is wrong.
+pub fn count_schedules(
+    request: &CountSchedulesRequest,
+    types: &SearchAttributeTypes,
+) -> Result<CountRequest, Rejection> {
+    counted(Kind::Schedules, &request.namespace, &request.query, types)
+}
+
+fn counted(
+    kind: Kind,
+    of: &str,
+    query: &str,
+    types: &SearchAttributeTypes,
+) -> Result<CountRequest, Rejection> {
+    let count = CountFilter::parse_for(kind, query, types)?;
     Ok(CountRequest {
-        namespace: namespace(&request.namespace)?,
+        namespace: namespace(of)?,
         filter: count.filter,
         group_by: count.group_by,
     })
 }
 
 fn by_query(
+    kind: Kind,
     of: &str,
     query: &str,
     page_size: i32,
@@ -252,7 +325,7 @@ fn by_query(
 ) -> Result<ListRequest, Rejection> {
     Ok(ListRequest {
         namespace: namespace(of)?,
-        filter: Filter::parse(query, types)?,
+        filter: CountFilter::parse_for(kind, query, types)?.filter,
         after: place(token)?,
         page_size: bounded(page_size),
     })

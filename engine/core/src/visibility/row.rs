@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use steadfast_proto::temporal::api::{
-    common::v1::{Memo, WorkflowExecution},
+    common::v1::{Memo, Payload, WorkflowExecution},
     enums::v1::WorkflowExecutionStatus,
 };
 
@@ -257,15 +257,17 @@ fn relative(namespace: &str, run: &WorkflowExecution) -> Relative {
 /// A run's search attributes as values: the type stands in the metadata of each. What is of no type, or not of the
 /// one that it names, can be in an imported history only, and is not found by any filter.
 pub(crate) fn attributes_of(history: &HistoryState) -> BTreeMap<String, Value> {
-    let typed = history
-        .search_attributes
-        .iter()
-        .filter_map(|(name, payload)| {
-            let named = payload.metadata.get(TYPE)?;
-            let attribute_type = AttributeType::from_name(std::str::from_utf8(named).ok()?)?;
-            let value = from_payload(payload, attribute_type).ok()??;
-            Some((name.clone(), value))
-        });
+    typed(&history.search_attributes)
+}
+
+/// The same of search attributes wherever they are.
+pub(crate) fn typed(attributes: &BTreeMap<String, Payload>) -> BTreeMap<String, Value> {
+    let typed = attributes.iter().filter_map(|(name, payload)| {
+        let named = payload.metadata.get(TYPE)?;
+        let attribute_type = AttributeType::from_name(std::str::from_utf8(named).ok()?)?;
+        let value = from_payload(payload, attribute_type).ok()??;
+        Some((name.clone(), value))
+    });
     typed.collect()
 }
 

@@ -4,6 +4,7 @@
 //! of the events.
 
 mod batches;
+mod deployments;
 mod operators;
 mod schedules;
 mod script;

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! start W [eager|callback] [request=ID] [reuse=failed-only|reject] [conflict=use|terminate] [run=10s] [execution=1m]
+//!         [override=HOW:BUILD]
 //!         [delay=5s] [cron=EXPR_WITH_UNDERSCORES] [retry=1s*3]
 //! signal W NAME [request=ID]      signal-with-start W NAME        cancel W        terminate W
 //! batch start J cancel|terminate|delete|signal|reset-first|reset-last W … [rate=0.5]    batch describe|stop J
@@ -9,15 +10,16 @@
 //! operator pause-workflow|unpause-workflow W [request=ID]
 //! delete W [run=N]                 retention 1d        (closed runs are kept for so long from now on)
 //! reset W F [run=N] [request=ID] [reapply=none|signals] [signal=NAME]     (N: the run as the histories are numbered)
-//! poll [QUEUE]                    poll-activity [QUEUE]           query W         await-history W
-//! complete [sticky=QUEUE] [new] [force] COMMAND; COMMAND; …       fail-task       answer-query
+//! poll [QUEUE] [build=BUILD] [worker=NAME]      poll-activity [QUEUE] [build=BUILD]      query W         await-history W
+//! complete [sticky=QUEUE] [new] [force] [page=N] [more] COMMAND; …    fail-task       answer-query
 //! update W ID [wait=accepted|admitted] [first=RUN]     poll-update W ID [wait=accepted|now]     wait-ended W
 //! update-with-start W ID [wait=accepted] [request=ID] [conflict=use|terminate] [reuse=…]
 //! activity complete|fail|fail-for-good|cancel|heartbeat
 //! poll-nexus                      nexus done|started TOKEN|failed|canceled|busy|refused|cancel-taken
+//! deployment polled|current|ramping|describe …      (see `deployments.rs`)
 //! start-activity A [request=ID] [reuse=reject] [conflict=use] [stc=..] [s2c=..] [attempts=3] [delay=5s]
 //! await-activity A                cancel-activity A               terminate-activity A            describe-activity A
-//! advance 10s     restart     evict W     deaf     hear     clock-back 1h     clock-forward 1h     shutdown-worker QUEUE
+//! advance 10s     restart     evict W     deaf     hear     clock-back 1h     clock-forward 1h     shutdown-worker [QUEUE] [worker=NAME]
 //! schedule create|update|trigger|backfill|pause|unpause|describe|times|delete S …    (see `schedules.rs`)
 //! ```
 //! Commands: `activity ID [eager] [stc=5s] [s2c=..] [s2s=..] [hb=..] [attempts=3]`, `cancel-activity ID`, `timer ID 5s`,
@@ -57,7 +59,11 @@ use steadfast_proto::temporal::api::{
     workflowservice::v1 as service,
 };
 
-use crate::{updates::Updates, world::World};
+use crate::{
+    deployments::{self, complete_with, overridden, versioned},
+    updates::Updates,
+    world::World,
+};
 
 /// Runs a script; what it prints is the snapshot.
 pub(crate) fn run(text: &str) -> String {
@@ -266,8 +272,9 @@ impl Script {
                 let request = crate::schedules::request(words.at(0), &words, self.world.now.wall);
                 self.request(request);
             }
-            "poll" => self.poll(words.plain.first().unwrap_or(&"queue")),
-            "poll-activity" => self.poll_activity(words.plain.first().unwrap_or(&"queue")),
+            "poll" => self.poll(&words),
+            "poll-activity" => self.poll_activity(&words),
+            "deployment" => self.request(deployments::request(&words)),
             "start-activity" => self.request(start_activity(&words)),
             "await-activity" | "cancel-activity" | "terminate-activity" | "describe-activity" => {
                 self.request(about_activity(verb, &words));
@@ -309,7 +316,8 @@ impl Script {
                 let reply_to = self.world.reply_to();
                 let request = service::ShutdownWorkerRequest {
                     namespace: "default".into(),
-                    sticky_task_queue: words.at(0).into(),
+                    sticky_task_queue: words.plain.first().copied().unwrap_or("").into(),
+                    worker_instance_key: words.options.get("worker").copied().unwrap_or("").into(),
                     ..Default::default()
                 };
                 let input = parse::shutdown_worker(&request, reply_to);
@@ -390,29 +398,35 @@ impl Script {
                 .unwrap_or("sws")
                 .into(),
             workflow_start_delay: words.time("delay"),
+            versioning_override: overridden(words),
             ..Default::default()
         };
         self.request(parse::signal_with_start(request, RequestId::new("fresh")));
     }
 
-    fn poll(&mut self, name: &str) {
+    fn poll(&mut self, words: &Words<'_>) {
+        let name = words.plain.first().unwrap_or(&"queue");
         let reply_to = self.world.reply_to();
         let request = service::PollWorkflowTaskQueueRequest {
             namespace: "default".into(),
             task_queue: queue(name, TaskQueueKind::Normal),
             identity: "worker".into(),
+            deployment_options: words.options.get("build").map(|build| versioned(build)),
+            worker_instance_key: words.options.get("worker").copied().unwrap_or("").into(),
             ..Default::default()
         };
         let input = parse::poll_workflow(request, reply_to, Duration::from_secs(60));
         self.world.matching(input.expect("a valid poll"));
     }
 
-    fn poll_activity(&mut self, name: &str) {
+    fn poll_activity(&mut self, words: &Words<'_>) {
+        let name = words.plain.first().unwrap_or(&"queue");
         let reply_to = self.world.reply_to();
         let request = service::PollActivityTaskQueueRequest {
             namespace: "default".into(),
             task_queue: queue(name, TaskQueueKind::Normal),
             identity: "worker".into(),
+            deployment_options: words.options.get("build").map(|build| versioned(build)),
             ..Default::default()
         };
         let input = parse::poll_activity(request, reply_to, Duration::from_secs(60));
@@ -514,6 +528,12 @@ impl Script {
                         discard_speculative_workflow_task_with_events: true,
                     },
                 );
+                complete_with(&mut words, &mut request);
+                request.intermediate_page = words.take("more");
+                request.page_number = words
+                    .options
+                    .remove("page")
+                    .map_or(0, |n| n.parse().expect("a number"));
                 request.sticky_attributes =
                     words
                         .options
@@ -815,6 +835,7 @@ impl Script {
                     task.activity_id, task.attempt
                 )
             }
+            Reply::Deployment(now, _) => deployments::show(&now),
             Reply::Endpoints(all, _) => format!("{} endpoints", all.len()),
             Reply::ActivityOutcome(_, outcome) => {
                 format!("activity ended: {}", outcome.map_or("no", |o| ended(&o)))
@@ -1002,6 +1023,7 @@ pub(crate) fn start(words: &Words<'_>) -> service::StartWorkflowExecutionRequest
             .unwrap_or("start")
             .into(),
         request_eager_execution: words.plain.get(1) == Some(&"eager"),
+        versioning_override: overridden(words),
         workflow_run_timeout: words.time("run"),
         workflow_execution_timeout: words.time("execution"),
         workflow_start_delay: words.time("delay"),

@@ -226,6 +226,8 @@ impl World {
                 | Record::Endpoint(..)
                 | Record::Schedule(_)
                 | Record::Scheduled(_)
+                | Record::Deployment(_)
+                | Record::Initially(_)
                 | Record::Forked(_)
                 | Record::ResetTo(_)
                 | Record::Expires(_)

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use steadfast_core::{
     ExecutionKey, MatchingInput, Registry, Rejection, Reply, ReplyTo, Request, Timestamp,
     batch::ListBatches,
+    effect::Exhausted,
     namespace::SYSTEM_NAMESPACE,
     nexus::Endpoints,
     schedule::ListSchedules,
@@ -162,6 +163,7 @@ impl Engine {
         };
         if busy {
             return Err(Rejection::ResourceExhausted(
+                Exhausted::Server,
                 "too many calls wait for an answer".to_owned(),
             ));
         }
@@ -198,6 +200,7 @@ impl Engine {
         let busy = waiting.fetch_add(1, Ordering::Relaxed) >= MAX_CALLERS;
         let outcome = if busy {
             Err(Rejection::ResourceExhausted(
+                Exhausted::Server,
                 "too many calls wait for an answer".to_owned(),
             ))
         } else {

@@ -1,17 +1,22 @@
 //! Activities that no workflow has scheduled: those who start them and wait for their end.
 
-use steadfast_core::{Reply, parse};
+use steadfast_core::{
+    Reply, parse,
+    visibility::{answer, request as asked},
+};
 use steadfast_proto::temporal::api::workflowservice::v1::{
+    CountActivityExecutionsRequest, CountActivityExecutionsResponse,
     DescribeActivityExecutionRequest, DescribeActivityExecutionResponse,
-    PollActivityExecutionRequest, PollActivityExecutionResponse,
-    RequestCancelActivityExecutionRequest, RequestCancelActivityExecutionResponse,
-    StartActivityExecutionRequest, StartActivityExecutionResponse,
-    TerminateActivityExecutionRequest, TerminateActivityExecutionResponse,
+    ListActivityExecutionsRequest, ListActivityExecutionsResponse, PollActivityExecutionRequest,
+    PollActivityExecutionResponse, RequestCancelActivityExecutionRequest,
+    RequestCancelActivityExecutionResponse, StartActivityExecutionRequest,
+    StartActivityExecutionResponse, TerminateActivityExecutionRequest,
+    TerminateActivityExecutionResponse,
 };
 use tonic::Request;
 
 use super::{Called, Frontend, fresh, unexpected};
-use crate::deadline;
+use crate::{deadline, status::status};
 
 impl Frontend {
     pub(super) async fn start_activity_execution(
@@ -42,6 +47,28 @@ impl Frontend {
             Reply::DescribeActivity(description) => Ok(*description),
             _ => Err(unexpected()),
         }
+    }
+
+    pub(super) async fn list_activity_executions(
+        &self,
+        request: Request<ListActivityExecutionsRequest>,
+    ) -> Called<ListActivityExecutionsResponse> {
+        let body = request.into_inner();
+        let types = self.types(&body.namespace)?;
+        let list = asked::list_activities(&body, &types).map_err(status)?;
+        let (rows, next) = self.rows(list).await?;
+        Ok(answer::activities(rows, next.as_ref(), &types))
+    }
+
+    pub(super) async fn count_activity_executions(
+        &self,
+        request: Request<CountActivityExecutionsRequest>,
+    ) -> Called<CountActivityExecutionsResponse> {
+        let body = request.into_inner();
+        let types = self.types(&body.namespace)?;
+        let count = asked::count_activities(&body, &types).map_err(status)?;
+        let (counts, by) = self.counts(count).await?;
+        Ok(answer::activities_counted(&counts, by))
     }
 
     /// A wait that ends for nothing is answered with nothing; the caller asks again.

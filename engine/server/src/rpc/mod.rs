@@ -9,6 +9,7 @@
 //! | `workers` | those who run workflow and activity code |
 //! | `activities` | those who start activities that no workflow has scheduled |
 //! | `nexus` | those who look after Nexus endpoints, and those who handle what is asked of them |
+//! | `deployments` | those who decide which version of the workers new work goes to |
 //! | `heartbeats` | those who say, or want to know, who works |
 //! | `schedules` | those who look after schedules |
 //! | `operators` | those who pause, reset and change what is at work |
@@ -22,6 +23,7 @@ mod activities;
 mod batches;
 mod clients;
 mod clock;
+mod deployments;
 mod heartbeats;
 mod namespaces;
 mod nexus;
@@ -47,6 +49,7 @@ use crate::{
     status::status,
 };
 
+pub(crate) use deployments::Polled;
 pub(crate) use heartbeats::Heartbeats;
 pub(crate) use nexus::read_endpoints;
 pub(crate) use table::MAX_MESSAGE_BYTES;
@@ -58,8 +61,12 @@ pub(crate) struct Frontend {
     /// A UUID that this server is known by.
     pub(crate) cluster_id: String,
     pub(crate) shards: u32,
+    /// How long a poll waits for a task.
+    pub(crate) long_poll: std::time::Duration,
     /// What workers say about themselves.
     pub(crate) workers: Heartbeats,
+    /// The versions whose polls their deployments know of.
+    pub(crate) polled: Polled,
     pub(crate) metrics: Metrics,
 }
 
@@ -95,6 +102,10 @@ impl Frontend {
     ) -> Called<Answer> {
         let to = self.engine.reply_to();
         let input = input(to).map_err(status)?;
+        self.tell_matching(to, input).await
+    }
+
+    async fn tell_matching(&self, to: ReplyTo, input: MatchingInput) -> Called<Answer> {
         self.engine
             .ask(to, Ask::Matching(input))
             .await

@@ -113,7 +113,7 @@ impl Frontend {
         &self,
         request: Request<PollNexusTaskQueueRequest>,
     ) -> Called<PollNexusTaskQueueResponse> {
-        let patience = deadline::poll(request.metadata()).map_err(status)?;
+        let patience = deadline::poll(request.metadata(), self.long_poll).map_err(status)?;
         let mut body = request.into_inner();
         self.namespace(&body.namespace)?;
         let heartbeats = std::mem::take(&mut body.worker_heartbeat);

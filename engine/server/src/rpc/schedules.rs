@@ -2,7 +2,8 @@
 
 use steadfast_core::{
     Namespace, Reply, Request as CoreRequest, parse,
-    schedule::{ListSchedules, ScheduleReply, conflict_token},
+    schedule::{ListSchedules, SCHEDULE_PREFIX, ScheduleReply, conflict_token},
+    visibility::{Place, answer, request as asked},
 };
 use steadfast_proto::temporal::api::{
     schedule::v1::ScheduleListEntry,
@@ -93,14 +94,39 @@ impl Frontend {
         Ok(DeleteScheduleResponse {})
     }
 
-    /// Schedules by id. The page token is the last id of the page before.
+    /// Schedules by id, or those that pass a filter, the newest first.
     pub(super) async fn list_schedules(
         &self,
         request: Request<ListSchedulesRequest>,
     ) -> Called<ListSchedulesResponse> {
         let body = request.into_inner();
         self.namespace(&body.namespace)?;
-        no_filter(&body.query)?;
+        if body.query.trim().is_empty() {
+            self.all_schedules(body).await
+        } else {
+            self.some_schedules(body).await
+        }
+    }
+
+    async fn some_schedules(&self, body: ListSchedulesRequest) -> Called<ListSchedulesResponse> {
+        let types = self.types(&body.namespace)?;
+        let list = asked::list_schedules(&body, &types).map_err(status)?;
+        let (rows, next) = self.rows(list).await?;
+        let mut schedules = Vec::new();
+        for row in &rows {
+            let id = row.workflow_id.as_str();
+            let id = id.strip_prefix(SCHEDULE_PREFIX).unwrap_or(id);
+            schedules.extend(self.schedule_entry(&body.namespace, id).await?);
+        }
+        let next_page_token = next.as_ref().map(Place::encode).unwrap_or_default();
+        Ok(ListSchedulesResponse {
+            schedules,
+            next_page_token: next_page_token.into(),
+        })
+    }
+
+    /// The page token is the last id of the page before.
+    async fn all_schedules(&self, body: ListSchedulesRequest) -> Called<ListSchedulesResponse> {
         let size = match usize::try_from(body.maximum_page_size) {
             Ok(size) if (1..PAGE).contains(&size) => size,
             Ok(_) | Err(_) => PAGE,
@@ -126,7 +152,12 @@ impl Frontend {
     ) -> Called<CountSchedulesResponse> {
         let body = request.into_inner();
         self.namespace(&body.namespace)?;
-        no_filter(&body.query)?;
+        if !body.query.trim().is_empty() {
+            let types = self.types(&body.namespace)?;
+            let count = asked::count_schedules(&body, &types).map_err(status)?;
+            let (counts, by) = self.counts(count).await?;
+            return Ok(answer::schedules_counted(&counts, by));
+        }
         let ids = self.schedule_ids(&body.namespace, String::new(), usize::MAX);
         Ok(CountSchedulesResponse {
             count: i64::try_from(ids.await?.len()).unwrap_or(i64::MAX),
@@ -185,11 +216,4 @@ impl Frontend {
             _ => Err(unexpected()),
         }
     }
-}
-
-fn no_filter(query: &str) -> Called<()> {
-    if query.trim().is_empty() {
-        return Ok(());
-    }
-    Err(Status::unimplemented("schedules cannot be filtered yet"))
 }

@@ -36,6 +36,7 @@ impl Frontend {
                 count_group_by_execution_status: true,
                 eager_workflow_start: true,
                 nexus: true,
+                build_id_based_versioning: true,
                 ..Capabilities::default()
             }),
         })

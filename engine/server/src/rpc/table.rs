@@ -77,12 +77,17 @@ impl WorkflowService for Frontend {
         list_workers: workflow::ListWorkersRequest => workflow::ListWorkersResponse;
         count_workers: workflow::CountWorkersRequest => workflow::CountWorkersResponse;
         describe_worker: workflow::DescribeWorkerRequest => workflow::DescribeWorkerResponse;
+        describe_worker_deployment: workflow::DescribeWorkerDeploymentRequest => workflow::DescribeWorkerDeploymentResponse;
+        set_worker_deployment_current_version: workflow::SetWorkerDeploymentCurrentVersionRequest => workflow::SetWorkerDeploymentCurrentVersionResponse;
+        set_worker_deployment_ramping_version: workflow::SetWorkerDeploymentRampingVersionRequest => workflow::SetWorkerDeploymentRampingVersionResponse;
         // Activities of their own.
         start_activity_execution: workflow::StartActivityExecutionRequest => workflow::StartActivityExecutionResponse;
         describe_activity_execution: workflow::DescribeActivityExecutionRequest => workflow::DescribeActivityExecutionResponse;
         poll_activity_execution: workflow::PollActivityExecutionRequest => workflow::PollActivityExecutionResponse;
         request_cancel_activity_execution: workflow::RequestCancelActivityExecutionRequest => workflow::RequestCancelActivityExecutionResponse;
         terminate_activity_execution: workflow::TerminateActivityExecutionRequest => workflow::TerminateActivityExecutionResponse;
+        list_activity_executions: workflow::ListActivityExecutionsRequest => workflow::ListActivityExecutionsResponse;
+        count_activity_executions: workflow::CountActivityExecutionsRequest => workflow::CountActivityExecutionsResponse;
         shutdown_worker: workflow::ShutdownWorkerRequest => workflow::ShutdownWorkerResponse;
         // Schedules.
         create_schedule: workflow::CreateScheduleRequest => workflow::CreateScheduleResponse;

@@ -3,10 +3,10 @@
 //! A page is put together from pieces: for each the store looks at no more rows than it can in a short time, so that
 //! others have their turn in between.
 
-use std::collections::BTreeMap;
-
 use steadfast_core::visibility::{
-    CountRequest, ListRequest, Listed, Place, SearchAttributeTypes, answer, request as asked,
+    CountRequest, GroupBy, ListRequest, Listed, Place, SearchAttributeTypes,
+    answer::{self, Counts},
+    request as asked,
 };
 use steadfast_proto::temporal::api::workflowservice::v1::{
     CountWorkflowExecutionsRequest, CountWorkflowExecutionsResponse, GetSearchAttributesRequest,
@@ -86,11 +86,18 @@ impl Frontend {
     ) -> Called<CountWorkflowExecutionsResponse> {
         let body = request.into_inner();
         let types = self.types(&body.namespace)?;
+        let count = asked::count(&body, &types).map_err(status)?;
+        let (counts, by) = self.counts(count).await?;
+        Ok(answer::count(&counts, by))
+    }
+
+    /// How many rows there are, by group.
+    pub(super) async fn counts(&self, count: CountRequest) -> Called<(Counts, Option<GroupBy>)> {
         let CountRequest {
             namespace,
             filter,
             group_by,
-        } = asked::count(&body, &types).map_err(status)?;
+        } = count;
         let mut query = Query {
             namespace,
             filter,
@@ -98,7 +105,7 @@ impl Frontend {
             limit: 0,
             budget: BUDGET,
         };
-        let mut counts = BTreeMap::new();
+        let mut counts = Counts::new();
         loop {
             let piece = self.engine.count(query.clone(), group_by).await;
             let piece = piece.map_err(status)?;
@@ -107,7 +114,7 @@ impl Frontend {
             }
             query.after = piece.next;
             if query.after.is_none() {
-                return Ok(answer::count(&counts, group_by.is_some()));
+                return Ok((counts, group_by));
             }
         }
     }

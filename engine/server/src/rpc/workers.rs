@@ -31,12 +31,15 @@ impl Frontend {
         &self,
         request: Request<PollWorkflowTaskQueueRequest>,
     ) -> Called<PollWorkflowTaskQueueResponse> {
-        let patience = deadline::poll(request.metadata()).map_err(status)?;
+        let patience = deadline::poll(request.metadata(), self.long_poll).map_err(status)?;
         let body = request.into_inner();
         self.namespace(&body.namespace)?;
+        let queue = body.task_queue.clone();
         let _polling = self.metrics.polls(Kind::Workflow);
         let answer = self
-            .ask_matching(|to| parse::poll_workflow(body, to, patience))
+            .poll(queue.as_ref(), |to| {
+                parse::poll_workflow(body, to, patience)
+            })
             .await?;
         let Answer {
             reply,
@@ -113,12 +116,15 @@ impl Frontend {
         &self,
         request: Request<PollActivityTaskQueueRequest>,
     ) -> Called<PollActivityTaskQueueResponse> {
-        let patience = deadline::poll(request.metadata()).map_err(status)?;
+        let patience = deadline::poll(request.metadata(), self.long_poll).map_err(status)?;
         let body = request.into_inner();
         self.namespace(&body.namespace)?;
+        let queue = body.task_queue.clone();
         let _polling = self.metrics.polls(Kind::Activity);
         let answer = self
-            .ask_matching(|to| parse::poll_activity(body, to, patience))
+            .poll(queue.as_ref(), |to| {
+                parse::poll_activity(body, to, patience)
+            })
             .await?;
         match answer.reply {
             Reply::NoTask => Ok(PollActivityTaskQueueResponse::default()),
@@ -257,7 +263,6 @@ impl Frontend {
         Ok(ResetStickyTaskQueueResponse {})
     }
 
-    /// A worker without a sticky queue has nothing to give up.
     pub(super) async fn shutdown_worker(
         &self,
         request: Request<ShutdownWorkerRequest>,
@@ -266,10 +271,8 @@ impl Frontend {
         self.namespace(&body.namespace)?;
         self.workers
             .record(&body.namespace, body.worker_heartbeat.take());
-        if !body.sticky_task_queue.is_empty() {
-            self.ask_matching(|to| parse::shutdown_worker(&body, to))
-                .await?;
-        }
+        self.ask_matching(|to| parse::shutdown_worker(&body, to))
+            .await?;
         Ok(ShutdownWorkerResponse {})
     }
 }

@@ -2,11 +2,13 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 mod access;
+mod activities;
 mod arbitrary;
 mod basics;
 mod batches;
 mod client;
 mod deletions;
+mod deployments;
 mod durable;
 mod hostile;
 mod metrics;

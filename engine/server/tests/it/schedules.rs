@@ -165,6 +165,38 @@ async fn schedules_are_listed_counted_and_deleted() {
     };
     let count = client.0.count_schedules(count).await.unwrap().into_inner();
     assert_eq!(count.count, 2);
+    let filtered = |query: &str| ListSchedulesRequest {
+        namespace: "default".to_owned(),
+        query: query.to_owned(),
+        ..ListSchedulesRequest::default()
+    };
+    for (query, expected) in [
+        ("TemporalSchedulePaused = true", vec!["b"]),
+        ("TemporalSchedulePaused = false", vec!["a"]),
+        ("ScheduleId = 'a'", vec!["a"]),
+        ("ScheduleId STARTS_WITH 'b' OR ScheduleId = 'c'", vec!["b"]),
+        (
+            "ExecutionStatus = 'Running' AND WorkflowType = 'other'",
+            vec![],
+        ),
+    ] {
+        let page = client.0.list_schedules(filtered(query)).await;
+        let page = page.unwrap().into_inner();
+        let ids: Vec<_> = page.schedules.iter().map(|s| &s.schedule_id).collect();
+        assert_eq!(ids, expected, "{query}");
+        let count = CountSchedulesRequest {
+            namespace: "default".to_owned(),
+            query: query.to_owned(),
+        };
+        let count = client.0.count_schedules(count).await.unwrap().into_inner();
+        assert_eq!(
+            count.count,
+            i64::try_from(expected.len()).unwrap(),
+            "{query}"
+        );
+    }
+    let wrong = client.0.list_schedules(filtered("Nonsense = 1")).await;
+    assert_eq!(wrong.unwrap_err().code(), Code::InvalidArgument);
     let gone = DescribeScheduleRequest {
         namespace: "default".to_owned(),
         schedule_id: "c".to_owned(),

@@ -146,7 +146,7 @@ async fn what_was_started_is_listed_and_stays_listed() {
     assert_eq!(count.count, 3);
     assert_eq!(
         groups,
-        [("\"Completed\"".into(), 1), ("\"Running\"".into(), 2)]
+        [("\"Running\"".into(), 2), ("\"Completed\"".into(), 1)]
     );
     let open = ListOpenWorkflowExecutionsRequest {
         namespace: "default".to_owned(),

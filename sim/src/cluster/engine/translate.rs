@@ -194,7 +194,8 @@ pub(super) fn render(
         | Reply::DescribeActivity(_)
         | Reply::Batch(_)
         | Reply::ActivityOptions(_)
-        | Reply::Endpoints(..) => {
+        | Reply::Endpoints(..)
+        | Reply::Deployment(..) => {
             unreachable!("nobody in the simulation asks for it")
         }
     }
