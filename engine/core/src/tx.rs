@@ -271,8 +271,10 @@ impl<'a> Tx<'a> {
         number(&mut event, id);
         let bytes = Bytes::from(event.encode_to_vec());
         let was_open = self.run.is_open();
+        let was_paused = self.run.history.paused.is_some();
         self.run.apply_event(&event, bytes.len());
-        self.offers_stale |= !self.run.is_open();
+        let paused = self.run.history.paused.is_some();
+        self.offers_stale |= !self.run.is_open() || paused != was_paused;
         self.row.note(&event);
         self.row.closed |= was_open && !self.run.is_open();
         self.log(Record::Event(bytes));
