@@ -218,7 +218,7 @@ impl StartDevArgs {
         let value = given.filter_map(|pair| pair.strip_prefix(key)).next();
         value
             .and_then(|value| duration(value.trim_matches('"')).ok())
-            .unwrap_or(Config::default().long_poll)
+            .unwrap_or_else(|| Config::default().long_poll)
     }
 }
 

@@ -73,7 +73,8 @@ impl<'a> Output<'a> {
             Format::Jsonl => serde_json::to_string(document),
             Format::Text | Format::None => return Ok(()),
         };
-        let written = written.expect("documents have only text keys");
+        let written = written
+            .map_err(|why| Problem::user(format!("the answer is no JSON document: {why}")))?;
         match (self.format, self.listed.get()) {
             (Format::Json, Some(count)) => {
                 self.listed.set(Some(count + 1));

@@ -188,7 +188,7 @@ fn connector(tls: Option<&TlsSettings>) -> Result<HttpsConnector<HttpConnector>,
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
-    let settings = tls.cloned().unwrap_or(TlsSettings {
+    let settings = tls.cloned().unwrap_or_else(|| TlsSettings {
         // Nobody is asked, so that no certificates need to be found.
         trust_anybody: true,
         ..TlsSettings::default()

@@ -181,7 +181,7 @@ fn tls(profile: Option<ClientConfigTLS>, flags: &Flags, api_key: bool) -> Option
     let wanted = match flags.tls {
         Some(wanted) => wanted,
         None if given => true,
-        None => !disabled.unwrap_or(profile.is_none() && !api_key),
+        None => !disabled.unwrap_or_else(|| profile.is_none() && !api_key),
     };
     if !wanted {
         return None;

@@ -78,6 +78,10 @@ pub(crate) struct Parent {
 }
 
 /// Where a chain comes from.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one at a time, while a run is made"
+)]
 pub(crate) enum Origin {
     /// A client asked for it.
     Client,
@@ -549,7 +553,6 @@ fn continued_attributes(
         search_attributes: command.search_attributes,
         #[expect(deprecated, reason = "deprecated for users, not for SDKs")]
         inherit_build_id: command.inherit_build_id,
-        ..WorkflowExecutionContinuedAsNewEventAttributes::default()
     }
 }
 

@@ -388,7 +388,10 @@ impl Tx<'_> {
                     IdReusePolicy::AllowDuplicateFailedOnly
                 }
                 WorkflowIdReusePolicy::RejectDuplicate => IdReusePolicy::RejectDuplicate,
-                _ => IdReusePolicy::AllowDuplicate,
+                #[expect(deprecated, reason = "deprecated for users, not for histories")]
+                WorkflowIdReusePolicy::Unspecified
+                | WorkflowIdReusePolicy::AllowDuplicate
+                | WorkflowIdReusePolicy::TerminateIfRunning => IdReusePolicy::AllowDuplicate,
             },
             conflict: IdConflictPolicy::Fail,
             request_id: RequestId::new(""),

@@ -302,12 +302,12 @@ impl Execution {
                 self.batch = Some(Box::new(job));
             }
             BatchRecord::Removed => self.batch = None,
-            change => self
+            BatchRecord::OutboxPut(..) | BatchRecord::Answered(..) | BatchRecord::Closed(_) => self
                 .batch
                 .as_mut()
                 .filter(|job| job.id == *id)
                 .expect("the job was started")
-                .apply(change),
+                .apply(record),
         }
     }
 
@@ -322,6 +322,10 @@ impl Execution {
 
     /// Whether an earlier record has made what this one changes.
     #[must_use]
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "whatever else there is, is known by its run"
+    )]
     pub fn knows(&self, run_id: &RunId, record: &Record) -> bool {
         match record {
             Record::Schedule(change) if !matches!(**change, ScheduleRecord::Created(_)) => {

@@ -114,6 +114,10 @@ impl Tx<'_> {
     }
 
     /// The request by which the run is paused, as soon as all that waits has become history.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "no other event pauses anything"
+    )]
     fn pause_to_come(&self) -> Option<RequestId> {
         let waiting = self.run.buffered.iter().rev();
         let last = waiting.filter_map(|b| match b.event.attributes.as_ref()? {

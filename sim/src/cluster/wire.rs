@@ -26,7 +26,6 @@ macro_rules! rpcs {
     ($($(#[$doc:meta])* $name:ident($request:ident) -> $answer:ident;)*) => {
         /// A request to the engine.
         #[derive(Clone, Debug, PartialEq)]
-        #[expect(clippy::large_enum_variant, reason = "one per call, in a box on the wire")]
         pub enum Rpc {
             $($(#[$doc])* $name(service::$request),)*
         }

@@ -28,7 +28,7 @@ pub struct Replay {
 #[derive(Clone, Debug)]
 enum From {
     /// A history that is to be read first.
-    Reference(Reference, History),
+    Reference(Reference, Box<History>),
     Events(Vec<Segment>),
 }
 
@@ -45,20 +45,13 @@ impl Replay {
     }
 
     /// Of events that are there.
-    pub const fn of_events(events: Vec<Segment>) -> Self {
-        Self {
-            builds: Vec::new(),
-            build: 0,
-            selected: 0,
-            request: None,
-            trouble: None,
-            from: From::Events(events),
-        }
+    pub fn of_events(events: Vec<Segment>) -> Self {
+        Self::new(From::Events(events))
     }
 
     /// Of a history that is to be read first.
     pub fn of_reference(history: Reference) -> Self {
-        Self::new(From::Reference(history, History::default()))
+        Self::new(From::Reference(history, Box::default()))
     }
 
     pub(super) fn begin(&mut self, effects: &mut Effects<'_>) {

@@ -58,13 +58,13 @@ impl Files {
     /// The text of a history.
     pub fn text(&self, history: &Reference) -> Result<Arc<str>, String> {
         if history.0 == STDIN {
-            return self.from_stdin();
+            return self.standard_input();
         }
         let file = fs::File::open(&history.0).map_err(|error| plain(&error))?;
         read(file)
     }
 
-    fn from_stdin(&self) -> Result<Arc<str>, String> {
+    fn standard_input(&self) -> Result<Arc<str>, String> {
         let mut kept = self.stdin.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(text) = &*kept {
             return Ok(Arc::clone(text));

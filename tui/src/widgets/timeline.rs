@@ -298,7 +298,8 @@ impl Timeline<'_> {
                 None => ((self.tick)(self.axis.moment(cell)), 10),
             };
             if x >= free {
-                let until = gap.map_or(plot.right(), |_| plot.x + (x + step).min(plot.width));
+                let until =
+                    gap.map_or_else(|| plot.right(), |_| plot.x + (x + step).min(plot.width));
                 let at = Rect {
                     width: until - plot.x,
                     ..plot
@@ -314,7 +315,10 @@ impl Timeline<'_> {
             }
             // The next scale mark stands at the next gap or ten cells on.
             let next_gap = gaps.iter().map(|(from, _)| *from).find(|from| *from > cell);
-            let upto = next_gap.map_or(u32::from(step), |from| (from - cell).min(u32::from(step)));
+            let upto = next_gap.map_or_else(
+                || u32::from(step),
+                |from| (from - cell).min(u32::from(step)),
+            );
             x += u16::try_from(upto).unwrap_or(step).max(1);
         }
     }

@@ -346,16 +346,16 @@ const GREETING: &str = "hello";
 
 /// Whether an event is something that went wrong in the world, by the world's own doing.
 pub fn is_fault(event: &TraceEvent) -> bool {
-    match event.kind {
+    matches!(
+        event.kind,
         TraceKind::Crash
-        | TraceKind::Pause
-        | TraceKind::Lost
-        | TraceKind::Duplicate
-        | TraceKind::DiskFault
-        | TraceKind::Clock
-        | TraceKind::Network => true,
-        _ => false,
-    }
+            | TraceKind::Pause
+            | TraceKind::Lost
+            | TraceKind::Duplicate
+            | TraceKind::DiskFault
+            | TraceKind::Clock
+            | TraceKind::Network
+    )
 }
 
 fn density(events: &[TraceEvent]) -> Vec<u8> {

@@ -57,7 +57,7 @@ impl Shipped {
             .find(|it| it.file == format!("{scenario}.toml"));
         let source = source.ok_or_else(|| format!("there is no scenario {scenario}"))?;
         let loaded = steadfast_sim::scenario::load(suite, &source.file, &source.text)
-            .expect("it is shipped");
+            .map_err(|mistakes| mistakes.to_string())?;
         let options = Options {
             bug: planted.as_ref().and_then(|planted| planted.bug),
             ..options

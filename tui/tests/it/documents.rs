@@ -21,8 +21,16 @@ const SCREENS: [(&str, &str, (u16, u16), &str); 6] = [
     ("prefix", "trial-converted.json", (80, 18), "f"),
 ];
 
+type World = (
+    &'static str,
+    &'static str,
+    Option<&'static str>,
+    (u16, u16),
+    &'static str,
+);
+
 /// Screens of simulated runs: the name, what is run, a planted bug, the size, and the keys that lead there.
-const WORLDS: [(&str, &str, Option<&str>, (u16, u16), &str); 2] = [
+const WORLDS: [World; 2] = [
     (
         "travel",
         "order_fulfillment:17",

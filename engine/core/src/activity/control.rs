@@ -85,7 +85,7 @@ pub enum NewOptions {
     /// Some of them are different.
     Changed {
         /// The new values.
-        options: ActivityOptions,
+        options: Box<ActivityOptions>,
         /// Which of them count, as paths of a field mask.
         paths: Vec<String>,
     },
@@ -368,7 +368,7 @@ impl Tx<'_> {
         if nanos == 0 {
             return self.now;
         }
-        let share = u128::from(nanos) * u128::from(self.ids.stamp()) >> 32;
+        let share = (u128::from(nanos) * u128::from(self.ids.stamp())) >> 32;
         let later = Duration::from_nanos(u64::try_from(share).unwrap_or(nanos));
         self.now.plus(later)
     }

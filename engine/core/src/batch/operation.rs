@@ -80,11 +80,7 @@ impl Step<'_> {
                 signals: Vec::new(),
                 identity: work.identity.clone(),
             };
-            self.reset(
-                loaded,
-                Asker::Work(Box::new(item.clone())),
-                Box::new(request),
-            );
+            self.reset(loaded, Asker::Work(Box::new(item.clone())), request);
             return None;
         }
         let Ok(run_id) = self.find(loaded, work.run_id.as_ref()) else {

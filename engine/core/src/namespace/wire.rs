@@ -271,7 +271,6 @@ fn description(name: &Namespace, info: &NamespaceInfo) -> DescribeNamespaceRespo
                 memo_size_limit_error: limit,
                 workflow_task_completion_size_limit_error: i64::try_from(MAX_COMPLETION_BYTES)
                     .unwrap_or(i64::MAX),
-                ..Limits::default()
             }),
             ..WireInfo::default()
         }),

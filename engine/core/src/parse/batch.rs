@@ -208,10 +208,10 @@ pub fn batch_filter(request: &Request) -> Option<&str> {
     let Request::Batch(request) = request else {
         return None;
     };
-    match &request.action {
-        BatchAction::Start(spec) if !spec.query.is_empty() => Some(&spec.query),
-        _ => None,
-    }
+    let BatchAction::Start(spec) = &request.action else {
+        return None;
+    };
+    (!spec.query.is_empty()).then_some(&spec.query)
 }
 
 /// Gives a batch job that is about to begin its targets.

@@ -119,7 +119,10 @@ pub fn update_activity_options(
         (false, Some(_)) if paths.is_empty() => {
             return invalid("UpdateMask is not set on request.");
         }
-        (false, Some(options)) => NewOptions::Changed { options, paths },
+        (false, Some(options)) => NewOptions::Changed {
+            options: Box::new(options),
+            paths,
+        },
         (false, None) => return invalid("ActivityOptions are not set on request."),
     };
     let action = ControlAction::Options(Box::new(new));

@@ -254,9 +254,11 @@ impl Tx<'_> {
 
 impl Unfinished {
     fn of(base: &Run) -> Self {
-        let starts = base.outbox.values().filter_map(|put| match put.work {
-            OutboxWork::StartChild { initiated, .. } => Some(initiated),
-            _ => None,
+        let starts = base.outbox.values().filter_map(|put| {
+            let OutboxWork::StartChild { initiated, .. } = put.work else {
+                return None;
+            };
+            Some(initiated)
         });
         Self {
             starts: starts.collect(),
@@ -266,6 +268,10 @@ impl Unfinished {
 }
 
 /// What an event says of a request that has been taken, and that its history alone does not remember.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "no other event comes of a request with an id"
+)]
 fn taken_request(event: &HistoryEvent) -> Option<Record> {
     match event.attributes.as_ref()? {
         Attributes::WorkflowExecutionSignaledEventAttributes(signal) => {

@@ -136,7 +136,7 @@ struct Found {
 
 impl Step<'_> {
     /// Somebody wants a workflow to be reset.
-    pub(crate) fn reset(&mut self, loaded: &mut Loaded, asker: Asker, request: Box<ResetRequest>) {
+    pub(crate) fn reset(&mut self, loaded: &mut Loaded, asker: Asker, request: ResetRequest) {
         let runs = &loaded.execution.runs;
         let made = runs
             .values()
@@ -152,7 +152,7 @@ impl Step<'_> {
             Ok(base) => {
                 let awaited = self.read(&loaded.execution.runs[&base]);
                 loaded.reading = Some(Box::new(Reading {
-                    request: *request,
+                    request,
                     asker,
                     base,
                     awaited,
@@ -295,7 +295,8 @@ impl Found {
         base: &RunId,
     ) -> Result<(Self, Vec<HistoryEvent>), Rejection> {
         let at = resolve(&events, point)?;
-        let kept = usize::try_from(at.0 - 1).expect("the point was checked");
+        // `resolve` names an event of the run that is not its first.
+        let kept = usize::try_from(at.0 - 1).unwrap_or_default();
         let later = events.split_off(kept);
         let Some(task) = pending_task(&events) else {
             return Err(Rejection::InvalidArgument(format!(

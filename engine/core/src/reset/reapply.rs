@@ -61,6 +61,10 @@ pub(super) fn reapplied(event: &HistoryEvent, without: Without, of_base: bool) -
 
 impl Tx<'_> {
     /// Tells the run in hand what happened behind the reset point.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "what is not named is looked at by `reapply_outcome`"
+    )]
     pub(super) fn reapply(&mut self, later: Vec<HistoryEvent>) {
         let mut signals = self.run.history.signals;
         let mut admitted = BTreeSet::new();
@@ -148,6 +152,10 @@ impl Tx<'_> {
 }
 
 /// The operation that an event is about, by its scheduled event.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "no other event is of an operation's course"
+)]
 fn nexus_operation(attributes: &Attributes) -> Option<EventId> {
     use Attributes as A;
     let scheduled = match attributes {

@@ -218,7 +218,7 @@ fn share(seed: &str, nominal: i64, jitter: Duration) -> Duration {
     let hash = u64::from(farmhash::fingerprint32(&bytes));
     let milliseconds = jitter.as_millis().min(u32::MAX.into());
     let milliseconds = u64::try_from(milliseconds).expect("at most a u32");
-    Duration::from_millis(hash * milliseconds >> 32)
+    Duration::from_millis((hash * milliseconds) >> 32)
 }
 
 /// The specification as it is kept: all that is text becomes ranges.

@@ -191,7 +191,7 @@ impl Step<'_> {
             Request::UpdateWithStart(start, update) => {
                 self.update_with_start(loaded, reply_to, start, update, false);
             }
-            Request::Reset(request) => self.reset(loaded, Asker::Caller(reply_to), request),
+            Request::Reset(request) => self.reset(loaded, Asker::Caller(reply_to), *request),
             Request::Batch(request) => self.batch_request(loaded, reply_to, request.action),
             Request::Delete(target) => self.delete(loaded, reply_to, &target),
             Request::Endpoint(request) => self.endpoint_request(loaded, reply_to, request),

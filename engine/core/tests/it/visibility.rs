@@ -398,7 +398,7 @@ fn query() -> impl Strategy<Value = String> {
         (equal.clone(), quoted()).prop_map(|(c, q)| format!("MyKl {c} {q}")),
         (equal, "[a-z]{1,4}").prop_map(|(c, q)| format!("MyText {c} '{q}'")),
         (compare.clone(), status).prop_map(|(c, s)| format!("ExecutionStatus {c} {s}")),
-        (compare, moment.clone()).prop_map(|(c, m)| format!("MyDt {c} {m}")),
+        (compare, moment).prop_map(|(c, m)| format!("MyDt {c} {m}")),
         (not.clone(), quoted()).prop_map(|(n, q)| format!("MyKw {n}STARTS_WITH {q}")),
         (not.clone(), prop::collection::vec(quoted(), 1..4))
             .prop_map(|(n, q)| format!("MyKw {n}IN ({})", q.join(", "))),

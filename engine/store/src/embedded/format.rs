@@ -4,8 +4,8 @@ use crate::error::Damage;
 
 /// What a disk writes as one. Groups begin at multiples of it.
 pub(crate) const SECTOR: usize = 512;
-/// The format that this release writes and reads.
-pub(crate) const VERSION: u32 = 1;
+/// The format that this release writes and reads: of the log, and of the records in it. Whoever changes either counts on.
+pub(crate) const VERSION: u32 = 2;
 
 pub(crate) const GROUP_HEADER: usize = 48;
 /// The last bytes of a header and of a group. The very last is not zero, so that a zero in its place shows that the

@@ -222,7 +222,7 @@ fn foreign_and_newer_files_are_refused() {
     let error = open(file(content)).expect_err("it is of another version");
     assert_eq!(
         error.to_string(),
-        "0000000001.log is damaged at offset 0: format version 9, and this release reads version 1"
+        "0000000001.log is damaged at offset 0: format version 9, and this release reads version 2"
     );
 }
 

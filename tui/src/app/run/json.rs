@@ -37,6 +37,11 @@ impl Forest {
                 .sum::<usize>()
     }
 
+    /// Whether there is nothing to show.
+    pub fn is_empty(&self) -> bool {
+        self.events == 0
+    }
+
     /// There are so many events now.
     pub const fn set_events(&mut self, events: usize) {
         self.events = events;

@@ -129,7 +129,9 @@ fn time_zones_must_agree() {
 
 #[test]
 fn ranges_are_checked() {
-    let wrong: [fn(&mut StructuredCalendarSpec) -> (&mut Vec<Range>, [i32; 3]); 13] = [
+    /// A field, and a range that it cannot have.
+    type Wrong = fn(&mut StructuredCalendarSpec) -> (&mut Vec<Range>, [i32; 3]);
+    let wrong: [Wrong; 13] = [
         |c| (&mut c.second, [100, 0, 0]),
         |c| (&mut c.second, [-3, 0, 0]),
         |c| (&mut c.second, [30, 60, 0]),
@@ -538,7 +540,7 @@ proptest! {
     fn any_text_is_read_or_refused(text in "\\PC{0,40}") {
         let spec = ScheduleSpec { cron_string: vec![text], ..ScheduleSpec::default() };
         if let Ok(canonical_spec) = canonical(&spec) {
-            prop_assert_eq!(canonical(&canonical_spec).unwrap(), canonical_spec.clone());
+            prop_assert_eq!(&canonical(&canonical_spec).unwrap(), &canonical_spec);
             let spec = Spec::new(&canonical_spec).unwrap();
             let _times = spec.times("", Timestamp::EPOCH, Timestamp::MAX, 3);
         }
