@@ -10,9 +10,8 @@ use std::collections::BTreeSet;
 
 use crate::{
     cluster::wire::Wire,
-    kernel::{ChoiceLog, FaultClass, NodeId, PointFault, Rate, Time, TraceEvent, TraceKind, World},
+    kernel::{ChoiceLog, FaultClass, NodeId, PointFault, Time, TraceEvent, TraceKind, World},
     report::{Options, Passed, RunReport},
-    scenario::{FaultConfig, Scenario},
 };
 
 /// A place at which something can go wrong.
@@ -74,16 +73,20 @@ const fn name(fault: PointFault) -> &'static str {
     }
 }
 
-/// A scenario in which nothing goes wrong by chance, and in which a power cut takes what was not synced.
-#[must_use]
-pub fn calm(scenario: &Scenario) -> Scenario {
-    let mut faults = FaultConfig::none();
-    faults.swarm = false;
-    faults.plan = faults.plan.with(FaultClass::LostWrites, Rate::ALWAYS);
-    Scenario {
-        faults,
-        ..scenario.clone()
-    }
+/// The text of a scenario in which nothing goes wrong by chance, and in which a power cut takes what was not synced.
+///
+/// # Errors
+/// If the text is no TOML document.
+pub fn calm(text: &str) -> Result<String, toml::de::Error> {
+    let mut document: toml::Table = text.parse()?;
+    let faults: [(&str, toml::Value); 3] = [
+        ("profile", "none".into()),
+        ("swarm", false.into()),
+        (FaultClass::LostWrites.name(), 1.0.into()),
+    ];
+    let faults = faults.map(|(name, value)| (name.to_owned(), value));
+    document.insert("faults".to_owned(), toml::Table::from_iter(faults).into());
+    Ok(document.to_string())
 }
 
 /// How the run that numbers the points is made.

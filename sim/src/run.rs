@@ -14,7 +14,7 @@ use crate::{
         wire::Wire,
     },
     journal::{Journal, Keeper},
-    kernel::{Chance, FaultPlan, Swarm, Time, TraceBuffer, World, WorldConfig},
+    kernel::{Chance, FaultClass, FaultPlan, Swarm, Time, TraceBuffer, World, WorldConfig},
     report::{Choices, Counts, Coverage, Failure, Options, RunReport},
     scenario::{FaultsView, Scenario, TimeView, View, judge},
     suite::{Findings, Suite},
@@ -186,12 +186,19 @@ fn see(
     }
 }
 
-/// How often each fault struck that this run has switched on.
+/// How often each fault struck: those that this run has switched on, and those that were set for a point.
 fn faults(cluster: &Cluster, world: &World<Wire>) -> Counts {
     let mut all: Counts = BTreeMap::new();
     let strikes = world.strikes();
     for class in world.plan().classes() {
         all.insert(Cow::Borrowed(class.name()), strikes.of(class));
+    }
+    // What was set for a point strikes without being on.
+    for class in FaultClass::ALL
+        .iter()
+        .filter(|class| strikes.of(**class) > 0)
+    {
+        all.insert(Cow::Borrowed(class.name()), strikes.of(*class));
     }
     for (fault, count) in build::struck(&cluster.weather) {
         all.insert(Cow::Borrowed(fault.name()), count);

@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use serde_json::json;
 use steadfast_sim::certify::{self, Boundary, FAULTS, Plan, Trial};
 use steadfast_sim::report::{Choices, Options, RunReport};
-use steadfast_sim::scenario::Scenario;
+use steadfast_sim::suite::Suite;
 
 use super::Context;
 use super::campaign::{jobs, our_bug};
@@ -20,7 +20,7 @@ use crate::cli::CertifyArgs;
 use crate::interrupt::Interrupt;
 use crate::problem::Problem;
 use crate::report::{BAD, BOLD, GOOD, Progress, card, counted, json as lines};
-use crate::select::{Target, one};
+use crate::select::{Target, from_text, one};
 
 /// What became of one trial: who found something wrong, if anybody did.
 type Verdict = Result<(), String>;
@@ -41,31 +41,14 @@ pub(super) fn run(context: &Context<'_>, args: &CertifyArgs) -> Result<Exit, Pro
         bug: planted.as_ref().and_then(|it| it.bug),
         ..Options::default()
     };
-    let target = one(suite, &args.scenario)?;
-    let scenario = certify::calm(&target.scenario);
+    let target = calm(suite, &args.scenario)?;
     let engine = context.engine;
-    let run = |choices, options| caught(|| engine(suite, &scenario, choices, options));
-    let first = match run(Choices::Seed(args.seed), certify::numbering(options)) {
-        Ok(report) => report,
-        Err(panic) => {
-            let command = format!("{} certify {}", context.program, args.scenario);
-            let told = our_bug(&scenario.name, args.seed, &panic, &command);
-            context.console.print(&told)?;
-            return Ok(Exit::Bug);
-        }
+    let run = |choices, options| caught(|| engine(suite, &target.scenario, choices, options));
+    let first = run(Choices::Seed(args.seed), certify::numbering(options));
+    let first = match first {
+        Ok(report) if report.failures.is_empty() => report,
+        fails => return not_certified(context, args, &target, &fails),
     };
-    if !first.failures.is_empty() {
-        let told = card(
-            &first,
-            &format!("{} certify {}", context.program, args.scenario),
-            None,
-        );
-        context.console.print(&told)?;
-        context
-            .console
-            .line("not certified: the run without faults fails")?;
-        return Ok(Exit::Failed);
-    }
     let plan = certify::plan(&first);
     let interrupt = Interrupt::listen();
     let verdicts = try_all(args, &plan, &interrupt, |choices| {
@@ -73,23 +56,64 @@ pub(super) fn run(context: &Context<'_>, args: &CertifyArgs) -> Result<Exit, Pro
     });
     let certificate = Certificate {
         args,
-        scenario: &scenario,
+        options,
+        target: &target,
         plan: &plan,
         verdicts: &verdicts,
     };
-    if args.run.json {
-        certificate.json(context)?;
-    } else {
-        context.console.print(&certificate.text())?;
-        certificate.describe(context, &target, &run)?;
-    }
-    Ok(if interrupt.is_set() {
+    let exit = if interrupt.is_set() {
         Exit::Interrupted
     } else if certificate.unsafe_count() > 0 {
         Exit::Failed
     } else {
         Exit::Passed
-    })
+    };
+    if args.run.json {
+        certificate.json(context, exit)?;
+    } else {
+        context.console.print(&certificate.text())?;
+        certificate.describe(context, &run)?;
+    }
+    Ok(exit)
+}
+
+/// The scenario without what would go wrong by chance. It is read from a text, which repro files keep.
+fn calm(suite: &Suite, what: &str) -> Result<Target, Problem> {
+    let target = one(suite, what)?;
+    let text = certify::calm(&target.text)
+        .map_err(|why| Problem::user(format!("{what} is no TOML document: {why}")))?;
+    let file = &target.scenario.file;
+    Ok(from_text(suite, Some(&target.handle), file, &text)?)
+}
+
+/// The run without faults fails, so that it numbers nothing.
+fn not_certified(
+    context: &Context<'_>,
+    args: &CertifyArgs,
+    target: &Target,
+    first: &Result<RunReport, String>,
+) -> Result<Exit, Problem> {
+    let console = context.console;
+    let (name, seed) = (&target.scenario.name, args.seed);
+    let command = format!("{} certify {}", context.program, args.scenario);
+    let exit = match first {
+        Ok(_) => Exit::Failed,
+        Err(_) => Exit::Bug,
+    };
+    match first {
+        Ok(report) if args.run.json => console.json(&lines::Run::judged(report))?,
+        Err(panic) if args.run.json => console.json(&lines::Run::panicked(name, seed, panic))?,
+        Ok(report) => {
+            console.print(&card(report, &command, None))?;
+            console.line("not certified: the run without faults fails")?;
+        }
+        Err(panic) => console.print(&our_bug(name, seed, panic, &command))?,
+    }
+    if args.run.json {
+        let summary = json!({ "scenario": name, "seed": seed.to_string(), "exit": exit.code() });
+        console.json(&lines::Closing { summary })?;
+    }
+    Ok(exit)
 }
 
 /// Makes every run of the plan, on several threads; what comes back is in the order of the plan.
@@ -146,7 +170,8 @@ fn judge(report: &Result<RunReport, String>) -> Verdict {
 /// What was tried, and what came of it.
 struct Certificate<'a> {
     args: &'a CertifyArgs,
-    scenario: &'a Scenario,
+    options: Options,
+    target: &'a Target,
     plan: &'a Plan,
     verdicts: &'a [Option<Verdict>],
 }
@@ -170,7 +195,7 @@ impl Certificate<'_> {
     /// The certificate, a line for each place. Made to be kept and compared.
     fn text(&self) -> String {
         let mut out = String::new();
-        let name = &self.scenario.name;
+        let name = &self.target.scenario.name;
         let _ = writeln!(
             out,
             "{BOLD}certificate of {name}{BOLD:#}, seed {}",
@@ -216,7 +241,6 @@ impl Certificate<'_> {
     fn describe(
         &self,
         context: &Context<'_>,
-        target: &Target,
         run: &impl Fn(Choices, Options) -> Result<RunReport, String>,
     ) -> Result<(), Problem> {
         for (trial, _) in self.unsafe_trials().take(DESCRIBED) {
@@ -224,18 +248,23 @@ impl Certificate<'_> {
             let options = Options {
                 record: true,
                 histories: true,
-                ..certify::numbering(Options::default())
+                ..certify::numbering(self.options)
             };
             let (fault, what, node) = (trial.fault, &boundary.what, &boundary.node);
             context.console.line(&format!(
                 "\n{BOLD}{fault}{BOLD:#} on {node}, at {}: {what}",
                 boundary.at
             ))?;
-            let Ok(report) = run(Choices::Overridden(trial.choices.clone()), options) else {
-                continue;
+            let report = match run(Choices::Overridden(trial.choices.clone()), options) {
+                Ok(report) => report,
+                Err(panic) => {
+                    context.console.line(&format!("  it panicked: {panic}"))?;
+                    continue;
+                }
             };
             let out = self.args.run.out.join(format!("{fault}-{}", boundary.seq));
-            let files = artefacts::write(&out, target, self.args.sabotage.as_deref(), &report)?;
+            let files =
+                artefacts::write(&out, self.target, self.args.sabotage.as_deref(), &report)?;
             let again = format!("{} repro {}", context.program, files.repro.display());
             context
                 .console
@@ -244,7 +273,7 @@ impl Certificate<'_> {
         Ok(())
     }
 
-    fn json(&self, context: &Context<'_>) -> Result<(), Problem> {
+    fn json(&self, context: &Context<'_>, exit: Exit) -> Result<(), Problem> {
         for (trial, verdict) in self.trials() {
             let boundary = &self.plan.boundaries[trial.boundary];
             let (safe, checker) = match verdict {
@@ -263,11 +292,12 @@ impl Certificate<'_> {
             }))?;
         }
         let summary = json!({
-            "scenario": self.scenario.name,
+            "scenario": self.target.scenario.name,
             "seed": self.args.seed.to_string(),
             "places": self.plan.boundaries.len(),
             "runs": self.plan.trials.len(),
             "unsafe": self.unsafe_count(),
+            "exit": exit.code(),
         });
         context.console.json(&lines::Closing { summary })
     }

@@ -43,12 +43,13 @@ pub(super) fn run(context: &Context<'_>, args: &ShrinkArgs) -> Result<Exit, Prob
     });
     progress.end();
     let minimal = shrunk.minimal && !interrupt.is_set();
-    show(context, args, &rerun, &Shrunk { minimal, ..shrunk })?;
-    Ok(if interrupt.is_set() {
+    let exit = if interrupt.is_set() {
         Exit::Interrupted
     } else {
         Exit::Passed
-    })
+    };
+    show(context, args, &rerun, &Shrunk { minimal, ..shrunk }, exit)?;
+    Ok(exit)
 }
 
 /// The failure that is to stay: the named one, or the first.
@@ -97,6 +98,7 @@ fn show(
     args: &ShrinkArgs,
     rerun: &Rerun<'_>,
     shrunk: &Shrunk,
+    exit: Exit,
 ) -> Result<(), Problem> {
     let console = context.console;
     let report = rerun
@@ -108,6 +110,7 @@ fn show(
         let summary = json!({
             "shrunk": { "before": shrunk.before, "left": left, "runs": shrunk.runs, "minimal": shrunk.minimal },
             "repro": files.repro.display().to_string(),
+            "exit": exit.code(),
         });
         console.json(&lines::Run::judged(&report))?;
         return console.json(&lines::Closing { summary });

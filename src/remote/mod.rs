@@ -16,6 +16,7 @@
 mod activity;
 mod args;
 mod batch;
+mod count;
 mod history;
 mod input;
 mod operator;

@@ -294,6 +294,13 @@ fn a_certificate_covers_every_place_and_finds_what_breaks_at_one() {
     assert_eq!(broken.code, 1, "{}{}", broken.out, broken.err);
     let power_cut = broken.out.lines().filter(|line| line.contains("UNSAFE"));
     assert!(power_cut.count() > 0, "{}", broken.out);
+    let again = broken
+        .out
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("again "));
+    let again: Vec<&str> = again.expect("a card").split_whitespace().collect();
+    let repro = run(folder.path(), &again[1..]);
+    assert_eq!(repro.code, 1, "{again:?}: {}{}", repro.out, repro.err);
     assert!(
         broken.out.contains("power-cut on engine-1"),
         "{}",

@@ -9,7 +9,8 @@ use std::{
 };
 
 use crate::{
-    kernel::{Chance, Entity, Label, Rate},
+    cluster::wire::Wire,
+    kernel::{Chance, Ctx, Entity, Label, Rate},
     scenario::ClusterFault,
 };
 
@@ -94,9 +95,28 @@ impl Weather {
         };
         let strikes = chance.roll(label(fault), entity, *rate);
         if strikes {
-            *self.0.struck.borrow_mut().entry(fault).or_default() += 1;
+            self.count(fault);
         }
         strikes
+    }
+
+    /// Whether this fault strikes this process now, by chance or because it is set for the point that this is.
+    pub(crate) fn strikes_at(
+        &self,
+        ctx: &mut Ctx<'_, Wire>,
+        fault: ClusterFault,
+        point: Label,
+    ) -> bool {
+        let by_chance = self.strikes(ctx.chance(), fault, ctx.node());
+        let set = ctx.point(point, 1) == 1;
+        if set {
+            self.count(fault);
+        }
+        by_chance || set
+    }
+
+    fn count(&self, fault: ClusterFault) {
+        *self.0.struck.borrow_mut().entry(fault).or_default() += 1;
     }
 
     /// How badly messages between the machines of an engine fare now.

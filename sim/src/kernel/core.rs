@@ -6,7 +6,7 @@ use std::fmt;
 use super::chance::Chance;
 use super::clock::{Face, NodeClock};
 use super::disk::{Disk, Ticket};
-use super::faults::{ClassSet, FaultPlan, Strikes};
+use super::faults::{ClassSet, FaultClass, FaultPlan, Strikes};
 use super::foreign::Rung;
 use super::label::Entity;
 use super::net::{Envelope, Fate, Net, Verdict};
@@ -162,7 +162,11 @@ impl<M: Message> Core<M> {
 
     fn loses_reply(&mut self, from: NodeId, to: NodeId) -> bool {
         let (link, seq) = (Entity::link(from, to), self.tracer.cause());
-        self.points.pass(&self.chance, REPLY_POINT, link, 1, seq) == 1
+        let lost = self.points.pass(&self.chance, REPLY_POINT, link, 1, seq) == 1;
+        if lost {
+            self.strikes.count(FaultClass::ReplyLoss);
+        }
+        lost
     }
 
     #[inline]

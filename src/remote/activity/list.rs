@@ -10,7 +10,8 @@ use steadfast_proto::temporal::api::workflowservice::v1::{
 use super::OwnArgs;
 use crate::problem::Problem;
 use crate::remote::Run;
-use crate::remote::output::{Output, shown};
+use crate::remote::count::{self, CountArgs};
+use crate::remote::output::Output;
 use crate::remote::session::Session;
 use crate::remote::text::{Card, Table, short, span_text};
 use crate::remote::workflow::failure_text;
@@ -86,51 +87,32 @@ impl Run for List {
 /// See the module documentation.
 #[derive(Debug, Args)]
 pub(crate) struct Count {
-    /// Only those that this list filter chooses; GROUP BY counts each group
-    #[arg(
-        long,
-        short,
-        value_name = "FILTER",
-        default_value = "",
-        hide_default_value = true
-    )]
-    query: String,
+    #[command(flatten)]
+    what: CountArgs,
 }
 
 impl Run for Count {
     async fn run(self, session: &Session<'_>) -> Result<(), Problem> {
         let request = CountActivityExecutionsRequest {
             namespace: session.namespace(),
-            query: self.query,
+            query: self.what.query,
         };
         let counted = session.ask(request, async |mut c, r| {
             c.count_activity_executions(r).await
         });
         let mut counted = counted.await?;
-        for value in counted
-            .groups
-            .iter_mut()
-            .flat_map(|group| &mut group.group_values)
-        {
-            value.metadata.remove("type");
-        }
+        count::forget_types(
+            counted
+                .groups
+                .iter_mut()
+                .flat_map(|it| &mut it.group_values),
+        );
         if session.out.is_json() {
             return session.out.message(&counted);
         }
-        session.out.line(&format!("Total: {}", counted.count))?;
-        for group in &counted.groups {
-            let values = group
-                .group_values
-                .iter()
-                .map(|value| shown(&session.out.value(value)));
-            let values: Vec<_> = values.collect();
-            session.out.line(&format!(
-                "Group total: {}, values: {}",
-                group.count,
-                values.join(", ")
-            ))?;
-        }
-        Ok(())
+        let groups = counted.groups.iter();
+        let groups = groups.map(|group| (group.count, group.group_values.as_slice()));
+        count::tell(&session.out, counted.count, groups)
     }
 }
 

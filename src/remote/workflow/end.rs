@@ -126,9 +126,9 @@ impl Run for Delete {
     }
 }
 
-/// See the module documentation.
+/// Which workflow, and why.
 #[derive(Debug, Args)]
-pub(crate) struct Pause {
+struct HoldArgs {
     #[command(flatten)]
     workflow: WorkflowArgs,
     /// Why
@@ -141,14 +141,21 @@ pub(crate) struct Pause {
     reason: String,
 }
 
+/// See the module documentation.
+#[derive(Debug, Args)]
+pub(crate) struct Pause {
+    #[command(flatten)]
+    hold: HoldArgs,
+}
+
 impl Run for Pause {
     async fn run(self, session: &Session<'_>) -> Result<(), Problem> {
         let request = PauseWorkflowExecutionRequest {
             namespace: session.namespace(),
-            workflow_id: self.workflow.workflow_id,
-            run_id: self.workflow.run_id,
+            workflow_id: self.hold.workflow.workflow_id,
+            run_id: self.hold.workflow.run_id,
             identity: session.identity(),
-            reason: self.reason,
+            reason: self.hold.reason,
             request_id: Uuid::new_v4().to_string(),
         };
         session
@@ -164,25 +171,17 @@ impl Run for Pause {
 #[derive(Debug, Args)]
 pub(crate) struct Unpause {
     #[command(flatten)]
-    workflow: WorkflowArgs,
-    /// Why
-    #[arg(
-        long,
-        value_name = "TEXT",
-        default_value = "",
-        hide_default_value = true
-    )]
-    reason: String,
+    hold: HoldArgs,
 }
 
 impl Run for Unpause {
     async fn run(self, session: &Session<'_>) -> Result<(), Problem> {
         let request = UnpauseWorkflowExecutionRequest {
             namespace: session.namespace(),
-            workflow_id: self.workflow.workflow_id,
-            run_id: self.workflow.run_id,
+            workflow_id: self.hold.workflow.workflow_id,
+            run_id: self.hold.workflow.run_id,
             identity: session.identity(),
-            reason: self.reason,
+            reason: self.hold.reason,
             request_id: Uuid::new_v4().to_string(),
         };
         session

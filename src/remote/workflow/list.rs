@@ -1,7 +1,6 @@
 //! `list` and `count`.
 
 use clap::Args;
-use steadfast_proto::temporal::api::common::v1::Payload;
 use steadfast_proto::temporal::api::workflow::v1::WorkflowExecutionInfo;
 use steadfast_proto::temporal::api::workflowservice::v1::{
     CountWorkflowExecutionsRequest, ListArchivedWorkflowExecutionsRequest,
@@ -10,7 +9,8 @@ use steadfast_proto::temporal::api::workflowservice::v1::{
 
 use crate::problem::Problem;
 use crate::remote::Run;
-use crate::remote::output::{Output, shown};
+use crate::remote::count::{self, CountArgs};
+use crate::remote::output::Output;
 use crate::remote::session::Session;
 use crate::remote::text::{Table, short};
 
@@ -129,51 +129,31 @@ pub(super) fn status(execution: &WorkflowExecutionInfo) -> String {
 /// See the module documentation.
 #[derive(Debug, Args)]
 pub(crate) struct Count {
-    /// Only those that this list filter chooses; GROUP BY counts each group
-    #[arg(
-        long,
-        short,
-        value_name = "FILTER",
-        default_value = "",
-        hide_default_value = true
-    )]
-    query: String,
+    #[command(flatten)]
+    what: CountArgs,
 }
 
 impl Run for Count {
     async fn run(self, session: &Session<'_>) -> Result<(), Problem> {
         let request = CountWorkflowExecutionsRequest {
             namespace: session.namespace(),
-            query: self.query,
+            query: self.what.query,
         };
         let counted = session.ask(request, async |mut c, r| {
             c.count_workflow_executions(r).await
         });
         let mut counted = counted.await?;
-        for value in counted
-            .groups
-            .iter_mut()
-            .flat_map(|group| &mut group.group_values)
-        {
-            // The type of the search attribute is no news, and would hide the value in JSON.
-            value.metadata.remove("type");
-        }
+        count::forget_types(
+            counted
+                .groups
+                .iter_mut()
+                .flat_map(|it| &mut it.group_values),
+        );
         if session.out.is_json() {
             return session.out.message(&counted);
         }
-        session.out.line(&format!("Total: {}", counted.count))?;
-        for group in &counted.groups {
-            let values = group_text(&session.out, &group.group_values);
-            session
-                .out
-                .line(&format!("Group total: {}, values: {values}", group.count))?;
-        }
-        Ok(())
+        let groups = counted.groups.iter();
+        let groups = groups.map(|group| (group.count, group.group_values.as_slice()));
+        count::tell(&session.out, counted.count, groups)
     }
-}
-
-/// The values by which a group is known.
-fn group_text(out: &Output<'_>, values: &[Payload]) -> String {
-    let values = values.iter().map(|value| shown(&out.value(value)));
-    values.collect::<Vec<_>>().join(", ")
 }

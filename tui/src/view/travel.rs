@@ -326,45 +326,14 @@ fn draw_pane(
         height: area.height.saturating_sub(1),
         ..area
     };
-    match travel.pane {
-        Pane::Event => event(model, travel, world, buf, rest),
-        Pane::Nodes => table(
-            model,
-            travel,
-            cache,
-            buf,
-            rest,
-            &NODES,
-            nodes(theme, travel, world),
-        ),
-        Pane::Histories => table(
-            model,
-            travel,
-            cache,
-            buf,
-            rest,
-            &HISTORIES,
-            histories(theme, travel, world),
-        ),
-        Pane::Ledger => table(
-            model,
-            travel,
-            cache,
-            buf,
-            rest,
-            &LEDGER,
-            ledger(theme, travel, world),
-        ),
-        Pane::Checks => table(
-            model,
-            travel,
-            cache,
-            buf,
-            rest,
-            &CHECKS,
-            checks(theme, travel, world),
-        ),
-    }
+    let (columns, rows) = match travel.pane {
+        Pane::Event => return event(model, travel, world, buf, rest),
+        Pane::Nodes => (&NODES[..], nodes(theme, travel, world)),
+        Pane::Histories => (&HISTORIES[..], histories(theme, travel, world)),
+        Pane::Ledger => (&LEDGER[..], ledger(theme, travel, world)),
+        Pane::Checks => (&CHECKS[..], checks(theme, travel, world)),
+    };
+    table(model, travel, cache, buf, rest, columns, rows);
 }
 
 /// The event, what was found at it, and what led to it.

@@ -53,6 +53,23 @@ pub fn small(number: usize) -> u16 {
     u16::try_from(number).unwrap_or(u16::MAX)
 }
 
+/// Cuts a widget that has a column at its left and a line at its head: that line and everything, both beside the column,
+/// and the rows under the line. The area has a line at least.
+pub fn cut(area: Rect, left: u16) -> (Rect, Rect, Rect) {
+    let left = left.min(area.width);
+    let plot = Rect {
+        x: area.x + left,
+        width: area.width - left,
+        ..area
+    };
+    let rows = Rect {
+        y: area.y + 1,
+        height: area.height - 1,
+        ..area
+    };
+    (Rect { height: 1, ..plot }, plot, rows)
+}
+
 /// The rows that are seen: the offset moves as little as shows the selection.
 pub fn window(
     offset: &mut usize,

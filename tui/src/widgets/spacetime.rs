@@ -9,7 +9,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::widgets::StatefulWidget;
 
-use super::{dot, put, small, window};
+use super::{cut, dot, put, small, window};
 use crate::text;
 
 /// How a lane is at a row.
@@ -243,17 +243,8 @@ impl StatefulWidget for &SpaceTime<'_> {
             return;
         }
         let lead = self.lead.min(area.width);
-        let lanes = Rect {
-            x: area.x + lead,
-            width: area.width - lead,
-            ..area
-        };
-        self.head(Rect { height: 1, ..lanes }, buf);
-        let rows = Rect {
-            y: area.y + 1,
-            height: area.height - 1,
-            ..area
-        };
+        let (head, lanes, rows) = cut(area, lead);
+        self.head(head, buf);
         let seen = window(offset, self.selected, self.len, rows.height);
         for (index, y) in seen.zip(rows.y..) {
             let row = (self.row)(index);

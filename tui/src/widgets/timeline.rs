@@ -10,7 +10,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::widgets::StatefulWidget;
 
-use super::{cells, dot, put, window};
+use super::{cells, cut, dot, put, window};
 
 /// Cells of a folded gap.
 pub const FOLDED: u32 = 7;
@@ -242,17 +242,8 @@ impl StatefulWidget for &Timeline<'_> {
             return;
         }
         let labels = self.labels.min(area.width);
-        let plot = Rect {
-            x: area.x + labels,
-            width: area.width - labels,
-            ..area
-        };
-        self.scale(Rect { height: 1, ..plot }, buf);
-        let rows = Rect {
-            y: area.y + 1,
-            height: area.height - 1,
-            ..area
-        };
+        let (head, plot, rows) = cut(area, labels);
+        self.scale(head, buf);
         let seen = window(offset, self.selected, self.len, rows.height);
         for (index, y) in seen.zip(rows.y..) {
             let bar = (self.bar)(index);

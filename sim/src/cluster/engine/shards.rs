@@ -206,9 +206,8 @@ impl EngineNode {
         self.config
             .watch
             .see(ctx.true_time(), &Observation::Durable { shard });
-        let crash = ClusterFault::CommitCrash;
-        let strikes = self.config.weather.strikes(ctx.chance(), crash, ctx.node());
-        if strikes || ctx.point(COMMIT_POINT, 1) == 1 {
+        let (crash, weather) = (ClusterFault::CommitCrash, &self.config.weather);
+        if weather.strikes_at(ctx, crash, COMMIT_POINT) {
             return ctx.crash(CrashKind::Process);
         }
         for effect in effects {

@@ -125,10 +125,8 @@ impl WorkerNode {
         }
         let execution = task.workflow_execution.clone().unwrap_or_default();
         let id = (execution.workflow_id, execution.run_id);
-        let chance = ctx.chance().clone();
-        let weather = &self.config.weather;
-        let evicted = weather.strikes(&chance, ClusterFault::CacheEviction, ctx.node());
-        if evicted || ctx.point(TASK_POINT, 1) == 1 {
+        let (eviction, weather) = (ClusterFault::CacheEviction, &self.config.weather);
+        if weather.strikes_at(ctx, eviction, TASK_POINT) {
             self.cache.remove(&id);
             self.forget_locals(ctx, &id);
         }
